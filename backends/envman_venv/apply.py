@@ -1,0 +1,194 @@
+"""Carrying out the venv backend's operations, one at a time, so that each may be the last one before a kill."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import singledispatch
+from pathlib import Path
+from typing import Any
+
+from envman import identity, interpreters, process
+from envman.backend import Job
+from envman.dependencies import installed, resolve, source, uv
+from envman.errors import EngineMissing, StepFailed
+from envman.problem import Problem
+from envman_venv import layout, marker, pip
+from envman_venv.marker import Marker
+from envman_venv.operations import CreateEnvironment, FetchPython, InstallPackages, RemoveEnvironment
+
+
+@singledispatch
+def _apply(operation: Any, job: Job) -> str | None:
+    raise TypeError(f"the venv backend has no operation {type(operation).__name__}")
+
+
+def apply(operation: Any, job: Job) -> str | None:
+    """Carry out one operation; answers with a better title for its row, if there is one."""
+    return _apply(operation, job)
+
+
+@_apply.register
+def _fetch(operation: FetchPython, job: Job) -> str | None:
+    here = ", ".join(operation.others) or "none"
+    hint = f"here: {here}\nask for one of them with [python] version, or install it (pyenv, your system's packages, uv)"
+    if job.offline:
+        raise EngineMissing(Problem(message=f"Python {operation.version} is not on this machine (--offline)", hint=hint))
+    program = uv.find()
+    if program is None:
+        raise EngineMissing(Problem(message=f"Python {operation.version} is not on this machine", hint=hint))
+    env = uv.environment(
+        job.environ, job.project.root, offline=False, network=job.project.spec.network, project=job.project.source.project
+    )
+    env.update({"UV_PYTHON_DOWNLOADS": "manual", "UV_HTTP_RETRIES": "1", "UV_HTTP_CONNECT_TIMEOUT": "10"})
+    done = process.stream(
+        [program, "python", "install", "--no-bin", operation.version], env=env, cwd=str(job.project.root), on_line=job.log
+    )
+    if done.code:
+        lines = [line.strip() for line in done.output.splitlines() if line.strip()]
+        why = job.masker.mask(lines[-1].removeprefix("cause: ").removeprefix("error: ")) if lines else "no reason given"
+        message = f"Python {operation.version} is not on this machine, and could not be downloaded: {why}"
+        raise EngineMissing(Problem(message=message, hint=hint))
+    return None
+
+
+def _interpreter(operation: CreateEnvironment, job: Job) -> Path:
+    if operation.interpreter is not None:
+        return operation.interpreter
+    chosen = interpreters.choose(job.project.python, interpreters.installed(job.environ), job.environ)
+    if chosen is None:
+        raise EngineMissing(f"{job.project.python} was downloaded, and still is not found")
+    return chosen.path
+
+
+def _set_aside(prefix: Path, aside: Path) -> None:
+    if not prefix.exists():
+        return
+    found = marker.read(prefix)
+    if found is not None and found.fingerprint and found.path == str(prefix):
+        remove_tree(aside)
+        prefix.rename(aside)
+    else:
+        remove_tree(prefix)  # never finished, or made for another folder: nothing that anyone would want back
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove what envman made, without following a link out of it."""
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)
+
+
+def _put_back(prefix: Path, aside: Path) -> None:
+    if aside.exists():
+        remove_tree(prefix)
+        aside.rename(prefix)
+
+
+@_apply.register
+def _create(operation: CreateEnvironment, job: Job) -> str | None:
+    prefix, project = operation.prefix, job.project
+    interpreter = _interpreter(operation, job)
+    _set_aside(prefix, layout.aside(project))
+    owner = project.identity.id if project.identity else ""
+    note = Marker(project=owner, path=str(prefix), generation=secrets.token_hex(6), base=str(interpreter))
+    try:
+        prefix.mkdir(parents=True, exist_ok=True)
+        marker.write(prefix, note)
+        version = _virtualenv(prefix, interpreter, project.name, job)
+        marker.write(prefix, replace(note, created=True, python=version))
+    except OSError as error:
+        _put_back(prefix, layout.aside(project))
+        raise StepFailed(f"could not create {prefix}: {error.strerror or error}") from error
+    except Exception:
+        _put_back(prefix, layout.aside(project))
+        raise
+    shown = prefix.relative_to(project.root)
+    return f"{shown}, Python {version}"
+
+
+def _virtualenv(prefix: Path, interpreter: Path, name: str, job: Job) -> str:
+    from virtualenv import session_via_cli
+
+    prompt = "".join(letter for letter in name if letter.isalnum() or letter in "-_. ") or "envman"
+    seed = ["--no-seed"] if uv.find() else ["--no-periodic-update"]
+    arguments = [str(prefix), "--python", str(interpreter), *seed, "--no-download", "--prompt", prompt]
+    try:
+        session = session_via_cli(arguments, setup_logging=False)
+        session.run()
+    except (RuntimeError, SystemExit) as error:
+        job.log(str(error))
+        raise StepFailed(
+            Problem(message=f"{interpreter} cannot make a virtual environment: {error}", hint="choose another [python] version")
+        ) from error
+    return ".".join(map(str, session.interpreter.version_info[:3]))
+
+
+@_apply.register
+def _install(operation: InstallPackages, job: Job) -> str | None:
+    prefix, project = operation.prefix, job.project
+    note = marker.read(prefix)
+    if note is None:
+        raise StepFailed(f"{prefix} is gone; something removed it while envman was at work")
+    packages = layout.site_packages(prefix, note.python)
+    before = installed.read(packages)
+    strangers = {name: version for name, version in before.items() if note.installed and name not in note.installed}
+    # Until all is there the note must not say so: a kill from here on is mended by the next up.
+    marker.write(prefix, replace(note, fingerprint=""))
+    try:
+        files = resolve.artefacts(job, note.python, note.base)
+        if uv.find():
+            _with_uv(prefix, files, job, exact=operation.exact)
+        else:
+            pip.install(layout.executable(prefix), files, job, exact=operation.exact)
+    except BaseException as error:
+        if not isinstance(error, KeyboardInterrupt):
+            _put_back(prefix, layout.aside(project))
+        raise
+    after = installed.read(packages)
+    # uv.lock may just have been brought up to date: what is recorded is what was installed from.
+    fresh = replace(project, source=source.detect(project.root, project.spec.python))
+    kept = {name: version for name, version in after.items() if operation.exact or name not in strangers}
+    marker.write(prefix, replace(note, fingerprint=resolve.fingerprint(fresh, note.python), installed=kept))
+    remove_tree(layout.aside(project))
+    if project.identity:
+        identity.remember(project.identity, python=note.python)
+    job.log("\n".join(installed.changes(before, after)))
+    return f"{len(kept)} from {project.source.label}"
+
+
+def _with_uv(prefix: Path, files: Sequence[Path], job: Job, *, exact: bool) -> None:
+    if not files:
+        empty = job.project.generated / "requirements.empty.txt"
+        empty.write_text("", encoding="utf-8")
+        files = [empty]
+    verb = ["sync", *map(str, files), "--allow-empty-requirements"] if exact else [
+        "install", "--no-deps", *(word for file in files for word in ("--requirement", str(file)))
+    ]  # fmt: skip
+    arguments = ["pip", *verb, "--python", str(layout.executable(prefix)), "--preview-features", "pylock"]
+    if all(file.suffix == ".txt" for file in files) and job.project.source.kind is source.Kind.HASHED:
+        arguments.append("--require-hashes")
+    if _other_disk(prefix, job):
+        arguments += ["--link-mode", "copy"]
+    resolve.run_uv(job, arguments, "could not install the packages")
+
+
+def _other_disk(prefix: Path, job: Job) -> bool:
+    # Across file systems uv cannot link, and would say so at every install.
+    default = Path(job.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "uv"
+    try:
+        return sys.platform == "linux" and Path(job.environ.get("UV_CACHE_DIR") or default).stat().st_dev != prefix.stat().st_dev
+    except OSError:
+        return False
+
+
+@_apply.register
+def _remove(operation: RemoveEnvironment, job: Job) -> str | None:
+    if layout.is_foreign(operation.prefix):
+        return f"{operation.prefix.name} is not envman's, and stays"
+    remove_tree(operation.prefix)
+    return None

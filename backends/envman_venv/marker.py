@@ -1,0 +1,43 @@
+"""The note inside a virtual environment that says whose it is and what was done to it, so that both go together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from envman.files import read_json, write_json
+
+FILE = "envman.json"
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marker:
+    """A virtual environment that envman made."""
+
+    project: str
+    path: str
+    generation: str
+    created: bool = False  # virtualenv has finished
+    python: str = ""
+    base: str = ""
+    fingerprint: str = ""  # of the packages, once they are all there
+    installed: Mapping[str, str] = field(default_factory=dict)
+
+
+def read(prefix: Path) -> Marker | None:
+    """The note; None where envman made nothing that this version knows."""
+    content: dict[str, Any] = read_json(prefix / FILE)
+    if content.pop("format", None) != _FORMAT:
+        return None
+    try:
+        return Marker(**content)
+    except TypeError:
+        return None
+
+
+def write(prefix: Path, marker: Marker) -> None:
+    """Leave the note."""
+    write_json(prefix / FILE, {"format": _FORMAT, **asdict(marker)})

@@ -1,0 +1,141 @@
+"""One look at the project's virtual environment and at the interpreters of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from envman import interpreters
+from envman.backend import Drift, Observed, State, Usage
+from envman.dependencies import installed, resolve
+from envman.files import size_of
+from envman.interpreters import Interpreter
+from envman.project import Project
+from envman_venv import layout, marker
+from envman_venv.marker import Marker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What the plan is decided from, beyond what every backend observes."""
+
+    prefix: Path
+    foreign: bool  # .venv is somebody else's
+    marker: Marker | None
+    broken: str | None  # why the environment cannot be used as it is
+    chosen: Interpreter | None
+    others: tuple[str, ...]  # the interpreters that there are, for the message when none fits
+    missing: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()  # packages that nobody wrote down
+
+
+def _broken(project: Project, prefix: Path, found: Marker) -> str | None:
+    own = project.identity
+    if found.path != str(prefix):
+        return f"it was made in {found.path}"
+    if own is not None and found.project != own.id:
+        return "it belongs to another project"
+    if not found.created:
+        return "it was left half made"
+    if not layout.executable(prefix).exists():
+        return f"its interpreter {found.base} is gone"
+    version = tuple(int(part) for part in found.python.split("."))
+    if not project.python.accepts(version):
+        return f"it has Python {found.python}, {project.python.asked_by} asks for {project.python.text}"
+    return None
+
+
+def _before(project: Project, found: Marker | None) -> tuple[int, ...] | None:
+    remembered = found.python if found and found.python else project.memory.get("python")
+    if not isinstance(remembered, str):
+        return None
+    parts = remembered.split(".")
+    return tuple(int(part) for part in parts) if all(part.isdigit() for part in parts) else None
+
+
+def observe(project: Project, environ: Mapping[str, str]) -> Observed:
+    """What is there now."""
+    prefix = layout.prefix(project)
+    found = marker.read(prefix)
+    broken = _broken(project, prefix, found) if found else None
+    chosen: Interpreter | None = None
+    others: list[Interpreter] = []
+    if found is None or broken:
+        others = interpreters.installed(environ)
+        chosen = interpreters.choose(project.python, others, environ, before=_before(project, found))
+    present = installed.read(layout.site_packages(prefix, found.python)) if found and not broken else {}
+    wanted = found.installed if found else {}
+    findings = Findings(
+        prefix=prefix,
+        foreign=prefix != project.root / ".venv" and layout.is_foreign(project.root / ".venv"),
+        marker=found,
+        broken=broken,
+        chosen=chosen,
+        others=tuple(str(one) for one in others),
+        missing=tuple(sorted(name for name in wanted if present.get(name) != wanted[name])) if not broken else (),
+        strangers=tuple(f"{name} {present[name]}" for name in present if name not in wanted),
+    )
+    complete = found is not None and not broken and bool(found.fingerprint)
+    drift = _drift(project, findings) if complete else ()
+    return Observed(
+        state=_state(found, complete, drift),
+        generation=found.generation if found and not broken else "",
+        python=found.python if found else "",
+        executable=str(layout.executable(prefix)) if found and not broken else "",
+        packages=present,
+        packages_fingerprint=found.fingerprint if found and not broken else "",
+        drift=drift,
+        detail=findings,
+    )
+
+
+def _state(found: Marker | None, complete: bool, drift: Sequence[Drift]) -> State:
+    if found is None:
+        return State.ABSENT
+    if not complete:
+        return State.PARTIAL
+    return State.DEGRADED if any(one.input == "environment" for one in drift) else State.RUNNING
+
+
+def _drift(project: Project, findings: Findings) -> tuple[Drift, ...]:
+    drift: list[Drift] = []
+    found = findings.marker
+    if found and found.fingerprint != resolve.fingerprint(project, found.python):
+        drift.append(Drift(input=project.source.label, why="changed since the last up", fix="envman up"))
+    if findings.missing:
+        drift.append(Drift(input="environment", why=f"missing: {', '.join(findings.missing)}", fix="envman up"))
+    for stranger in findings.strangers:
+        name = stranger.split()[0]
+        drift.append(
+            Drift(input=name, why=f"{stranger} was installed by hand", fix=f'keep it: [python] packages = ["{name}"]')
+        )
+    if project.source.stale:
+        drift.append(
+            Drift(input=project.source.stale.name, why=f"is older than {project.source.label}", fix="envman lock")
+        )
+    return tuple(drift)
+
+
+def place(project: Project, observed: Observed) -> dict[str, str]:
+    """What `enter` needs."""
+    findings: Findings = observed.detail
+    return {"prefix": str(findings.prefix), "label": project.name, "generation": observed.generation}
+
+
+def watched(project: Project, observed: Observed) -> list[str]:
+    """The interpreter, the note, and the folder whose time changes with every install and uninstall."""
+    findings: Findings = observed.detail
+    prefix = findings.prefix
+    return [
+        str(layout.executable(prefix)),
+        str(prefix / marker.FILE),
+        str(layout.site_packages(prefix, observed.python)),
+        *([str(project.root / ".venv")] if findings.foreign else []),
+    ]
+
+
+def usage(project: Project) -> Usage:
+    """The environment's size on disk; it takes no memory while nothing runs in it."""
+    prefix = layout.prefix(project)
+    return Usage(disk=size_of(prefix) if marker.read(prefix) else 0, memory=0)

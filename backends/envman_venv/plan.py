@@ -1,0 +1,99 @@
+"""What to do about a virtual environment, decided from one look at it."""
+
+from __future__ import annotations
+
+from envman.backend import Observed
+from envman.dependencies import resolve
+from envman.plan import Goal, Step
+from envman.project import Project
+from envman_venv.observe import Findings
+from envman_venv.operations import CreateEnvironment, FetchPython, InstallPackages, RemoveEnvironment
+
+
+def plan(project: Project, observed: Observed, goal: Goal) -> tuple[Step, ...]:
+    """The steps to the goal."""
+    findings: Findings = observed.detail
+    if goal is Goal.DESTROY:
+        return _destroy(findings)
+    if goal is Goal.DOWN:
+        return ()
+    creates = findings.marker is None or findings.broken is not None
+    python = _python(project, observed)
+    return (
+        *(_create(project, findings) if creates else ()),
+        *resolve.steps(project, python, str(findings.chosen.path) if findings.chosen else observed.executable),
+        *_packages(project, observed, python, creates=creates),
+    )
+
+
+def _python(project: Project, observed: Observed) -> str:
+    findings: Findings = observed.detail
+    if findings.chosen:
+        return ".".join(map(str, findings.chosen.version))
+    return observed.python if observed.generation else project.python.text.lstrip("<>=!~ ").split(",")[0]
+
+
+def _create(project: Project, findings: Findings) -> tuple[Step, ...]:
+    shown = findings.prefix.relative_to(project.root)
+    reason = findings.broken or "not there yet"
+    create = Step(
+        name="python",
+        title=f"{shown}" if not findings.foreign else f"{shown} (.venv is not envman's, and is left alone)",
+        reason=reason,
+        operation=CreateEnvironment(
+            prefix=findings.prefix, interpreter=findings.chosen.path if findings.chosen else None
+        ),
+    )
+    if findings.chosen is not None:
+        return (create,)
+    fetch = Step(
+        name="python",
+        title=f"download {project.python}",
+        reason=f"{project.python.asked_by} asks for it, and it is not on this machine",
+        operation=FetchPython(version=project.python.text, others=findings.others),
+    )
+    return fetch, create
+
+
+def _packages(project: Project, observed: Observed, python: str, *, creates: bool) -> tuple[Step, ...]:
+    findings: Findings = observed.detail
+    before = findings.marker.fingerprint if findings.marker and not creates else ""
+    unchanged = before == resolve.fingerprint(project, python)
+    if unchanged and not findings.missing:
+        return ()
+    if creates:
+        reason = "new environment"
+    elif not before:
+        reason = "their installation was not finished"
+    elif not unchanged:
+        reason = f"{project.source.label} or the spec changed"
+    else:
+        reason = f"missing: {', '.join(findings.missing)}"
+    going = findings.strangers if before and not unchanged else ()
+    operation = InstallPackages(
+        prefix=findings.prefix,
+        interpreter=findings.chosen.path if findings.chosen else None,
+        exact=not (unchanged and findings.missing),
+    )
+    return (
+        Step(
+            name="packages",
+            title=f"from {project.source.label}",
+            reason=reason,
+            operation=operation,
+            changes=tuple(f"- {stranger} (installed by hand)" for stranger in going),
+        ),
+    )
+
+
+def _destroy(findings: Findings) -> tuple[Step, ...]:
+    if findings.marker is None:
+        return ()
+    return (
+        Step(
+            name="python",
+            title=f"remove {findings.prefix.name}",
+            reason="destroy was asked for",
+            operation=RemoveEnvironment(prefix=findings.prefix),
+        ),
+    )

@@ -1,0 +1,214 @@
+"""The contract of a backend: a module with a few functions. This file is the interface's one description."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol, cast
+
+from envman.console import StepLine
+from envman.errors import EngineMissing, UsageError
+from envman.plan import Goal, Step
+from envman.problem import Problem
+from envman.project import Project
+from envman.secrets import Masker
+from envman.spec.model import Spec
+from envman.spec.shape import Fault, Shape, suggestion
+
+GROUP = "envman.backends"
+
+
+class State(StrEnum):
+    """What is there of a project on a backend."""
+
+    ABSENT = "absent"
+    PARTIAL = "partial"
+    STOPPED = "stopped"
+    RUNNING = "running"
+    DEGRADED = "degraded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What this machine offers a backend: facts worth showing, and what is missing with the command that mends it."""
+
+    facts: tuple[str, ...] = ()
+    missing: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """One look at a project on a backend; planning uses nothing else."""
+
+    state: State
+    generation: str = ""  # changes whenever the environment is created anew
+    python: str = ""
+    executable: str = ""
+    packages: Mapping[str, str] = field(default_factory=dict)
+    packages_fingerprint: str = ""  # of the source that the packages were installed from
+    drift: tuple[Drift, ...] = ()
+    detail: Any = None  # the backend's own findings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """Something that is not as the spec says: what, why, and the command that mends it."""
+
+    input: str
+    why: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What an operation may use while it is carried out."""
+
+    project: Project
+    environ: Mapping[str, str]
+    offline: bool
+    locked: bool
+    line: StepLine
+    log: Callable[[str], None]
+    masker: Masker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """What to execute so that a command runs inside."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a project costs on a backend, in bytes; None is unknown."""
+
+    disk: int | None = None
+    memory: int | None = None
+
+
+class Backend(Protocol):
+    """An isolation level. A module is one; built-in backends register through the entry points that everybody has."""
+
+    NAME: str
+    SUMMARY: str  # what it isolates, in one line
+    RANK: int  # the lowest is used where nobody chose
+    ENTER: str  # the import-light module with `enter` and `change`, which the hot path loads
+    OPTIONS: Shape[Any] | None  # the shape of its own table in the spec
+
+    def probe(self, environ: Mapping[str, str]) -> Probe:
+        """Whether this machine can run it. No code of the project runs."""
+
+    def check(self, spec: Spec) -> Sequence[Fault]:
+        """The keys of the spec that it cannot honour."""
+
+    def observe(self, project: Project, environ: Mapping[str, str]) -> Observed:
+        """What is there now: the engine's word before our own notes."""
+
+    def plan(self, project: Project, observed: Observed, goal: Goal) -> tuple[Step, ...]:
+        """The steps to the goal. Pure: decided from the arguments alone."""
+
+    def apply(self, operation: Any, job: Job) -> str | None:
+        """Carry out one operation of its own plan; answers with a better title for the row, if there is one."""
+
+    def place(self, project: Project, observed: Observed) -> Mapping[str, str]:
+        """The strings that `enter` needs to find the environment again."""
+
+    def watched(self, project: Project, observed: Observed) -> Sequence[str]:
+        """Files whose size and time tell that nothing happened behind our back."""
+
+    def usage(self, project: Project) -> Usage:
+        """Disk and memory that it takes here."""
+
+
+class Enter(Protocol):
+    """The hot half of a backend."""
+
+    def enter(
+        self,
+        place: Mapping[str, str],
+        variables: Mapping[str, str],
+        environ: Mapping[str, str],
+        argv: Sequence[str],
+        cwd: str,
+    ) -> tuple[Sequence[str], Mapping[str, str], str]:
+        """Argument vector, variables and folder that run a command inside. Pure."""
+
+    def change(self, place: Mapping[str, str], variables: Mapping[str, str]) -> Any:
+        """What a shell of this machine must change to be inside; None where only a process inside can be."""
+
+
+def registered() -> dict[str, str]:
+    """Name and module of every backend installed beside envman."""
+    # importlib.metadata takes 40 ms for this question; the files that it reads are these.
+    found: dict[str, str] = {}
+    for folder in sys.path:
+        try:
+            names = os.listdir(folder or ".")
+        except OSError:
+            continue
+        for name in names:
+            if name.endswith(".dist-info"):
+                found.update(_entry_points(Path(folder, name, "entry_points.txt")))
+    return dict(sorted(found.items()))
+
+
+def _entry_points(file: Path) -> dict[str, str]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError:
+        return {}
+    inside = False
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        if line.startswith("["):
+            inside = line.strip() == f"[{GROUP}]"
+        elif inside and "=" in line:
+            name, _, module = line.partition("=")
+            found[name.strip()] = module.strip()
+    return found
+
+
+def load(name: str) -> Backend:
+    """The backend of that name; raises UsageError when there is none."""
+    known = registered()
+    if name not in known:
+        hint = suggestion(name, known)
+        raise UsageError(Problem(message=f'there is no backend "{name}" in this envman', hint=hint, key="backend"))
+    return as_backend(import_module(known[name]))
+
+
+def as_backend(module: ModuleType) -> Backend:
+    """The module, seen as the backend that it says it is."""
+    return cast("Backend", module)
+
+
+def enter_of(module: str) -> Enter:
+    """The hot half of a backend, by its module's name."""
+    return cast("Enter", import_module(module))
+
+
+def options() -> dict[str, Shape[Any]]:
+    """The shapes of the backends' own tables."""
+    shapes = {name: as_backend(import_module(module)).OPTIONS for name, module in registered().items()}
+    return {name: shape for name, shape in shapes.items() if shape is not None}
+
+
+def choose(names: Sequence[str], environ: Mapping[str, str]) -> tuple[Backend, tuple[Problem, ...]]:
+    """The first backend that this machine can run, and why the ones before it were passed over."""
+    passed: list[Problem] = []
+    for name in names:
+        backend = load(name)
+        missing = backend.probe(environ).missing
+        if not missing:
+            return backend, tuple(passed)
+        passed += missing
+    raise EngineMissing(passed)

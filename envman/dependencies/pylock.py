@@ -1,0 +1,118 @@
+"""Reading and joining pylock.toml files (PEP 751)."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from envman.dependencies.installed import normal
+from envman.files import write_staged
+
+
+def read(file: Path) -> dict[str, Any]:
+    """The lock; a missing or broken one has no packages."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def packages(lock: dict[str, Any]) -> list[dict[str, Any]]:
+    """The entries of the lock."""
+    entries = lock.get("packages", [])
+    return [entry for entry in entries if isinstance(entry, dict) and "name" in entry]
+
+
+def selected(lock: dict[str, Any], python: str) -> dict[str, str]:
+    """Name and version of what the lock installs with this Python on this machine."""
+    from packaging.markers import InvalidMarker, Marker, default_environment
+
+    environment = {
+        **default_environment(),
+        "python_full_version": python if python.count(".") > 1 else f"{python}.0",
+        "python_version": ".".join(python.split(".")[:2]),
+    }
+    found: dict[str, str] = {}
+    for entry in packages(lock):
+        try:
+            applies = "marker" not in entry or Marker(entry["marker"]).evaluate({**environment, "extra": ""})
+        except InvalidMarker:
+            applies = True
+        if applies:
+            found[normal(entry["name"])] = str(entry.get("version", ""))
+    return found
+
+
+def as_constraints(lock: dict[str, Any]) -> str:
+    """The lock's versions, as lines that a resolver takes as constraints."""
+    lines = []
+    for entry in packages(lock):
+        if "version" in entry:
+            marker = f" ; {entry['marker']}" if "marker" in entry else ""
+            lines.append(f"{entry['name']}=={entry['version']}{marker}\n")
+    return "".join(lines)
+
+
+def _union(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    joined = dict(first)
+    if "marker" not in first or "marker" not in second:
+        joined.pop("marker", None)
+    elif first["marker"] != second["marker"]:
+        joined["marker"] = f"({first['marker']}) or ({second['marker']})"
+    return joined
+
+
+def _moved(entry: dict[str, Any], from_folder: Path, to_folder: Path) -> dict[str, Any]:
+    moved = dict(entry)
+    for kind in ("directory", "archive"):
+        place = entry.get(kind)
+        if isinstance(place, dict) and isinstance(place.get("path"), str) and not os.path.isabs(place["path"]):
+            path = os.path.relpath(from_folder / place["path"], to_folder)
+            moved[kind] = {**place, "path": path.replace(os.sep, "/")}
+    return moved
+
+
+def join(base: Path, addition: dict[str, Any], target: Path) -> None:
+    """Write the base lock with the entries of another added; where both have a package, it is needed if either says so."""
+    lock = read(base)
+    entries = {(entry["name"], entry.get("version")): _moved(entry, base.parent, target.parent) for entry in packages(lock)}
+    for entry in packages(addition):
+        key = (entry["name"], entry.get("version"))
+        entries[key] = _union(entries[key], entry) if key in entries else entry
+    lock["packages"] = [entries[key] for key in sorted(entries, key=lambda key: (key[0], str(key[1])))]
+    write(target, lock)
+
+
+def write(target: Path, lock: dict[str, Any]) -> None:
+    """Write a lock as TOML."""
+    import tomlkit
+
+    document = tomlkit.document()
+    entries = tomlkit.aot()
+    for key, value in lock.items():
+        if key != "packages":
+            document[key] = value
+    for entry in packages(lock):
+        table = tomlkit.table()
+        for key, value in entry.items():
+            table[key] = _inline(value)
+        entries.append(table)
+    document["packages"] = entries
+    write_staged(target, tomlkit.dumps(document))
+
+
+def _inline(value: Any) -> Any:
+    import tomlkit
+
+    if isinstance(value, dict):
+        table = tomlkit.inline_table()
+        table.update({key: _inline(item) for key, item in value.items()})
+        return table
+    if isinstance(value, list):
+        array = tomlkit.array()
+        for item in value:
+            array.append(_inline(item))
+        return array.multiline(len(value) > 1)
+    return value

@@ -1,0 +1,94 @@
+"""uv: where it is, the environment it runs in, and what its failures mean."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from envman.dependencies import pip_settings
+from envman.spec.model import Network
+
+# Flags that mean a project or an environment of somebody else.
+_FOREIGN = ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "UV_WORKING_DIRECTORY", "CONDA_PREFIX", "PYTHONHOME")
+_OWN_INDEXES = ("index", "index-url", "extra-index-url", "find-links", "no-index", "pip")
+
+
+def find() -> str | None:
+    """uv's executable: the one that came with envman, else the one on PATH."""
+    if os.environ.get("ENVMAN_INSTALLER") == "pip":
+        return None
+    try:
+        import uv
+
+        return str(uv.find_uv_bin())
+    except (ImportError, FileNotFoundError):
+        return shutil.which("uv")
+
+
+def _names_indexes(project: Mapping[str, Any], root: Path, environ: Mapping[str, str]) -> bool:
+    tools = project.get("tool")
+    own = tools.get("uv", {}) if isinstance(tools, dict) else {}
+    if isinstance(own, dict) and any(key in own for key in _OWN_INDEXES):
+        return True
+    config = Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "uv" / "uv.toml"
+    return (root / "uv.toml").exists() or config.exists()
+
+
+def environment(
+    environ: Mapping[str, str], root: Path, *, offline: bool, network: Network, project: Mapping[str, Any]
+) -> dict[str, str]:
+    """The variables that uv gets: the user's, pip's settings in uv's words, the company's CA, and nothing of other tools."""
+    variables = {name: value for name, value in environ.items() if name not in _FOREIGN}
+    if not _names_indexes(project, root, environ):
+        variables.update(pip_settings.as_uv_variables(environ))
+    variables.update(certificates(network, root, environ))
+    variables.update({"UV_NO_PROGRESS": "1", "NO_COLOR": "1", "UV_PYTHON_DOWNLOADS": "never"})
+    if offline:
+        variables["UV_OFFLINE"] = "1"
+    return variables
+
+
+def certificates(network: Network, root: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """What makes Python's tools trust the bundle that [network] ca names."""
+    if network.ca is False:
+        return {}
+    if network.ca in ("auto", True):
+        # A bundle that the user named is the user's word; else the system's store, where a company puts its own.
+        return {} if environ.get("SSL_CERT_FILE") else {"UV_SYSTEM_CERTS": "1"}
+    bundle = str(root / str(network.ca))
+    names = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+    return dict.fromkeys(names, bundle)
+
+
+_MEANINGS = (
+    ("No space left on device", "the disk is full", "free some room, then run the command again: it resumes here"),
+    ("Disk quota exceeded", "the disk quota is used up", "free some room, then run the command again: it resumes here"),
+    ("Read-only file system", "the folder is read-only", "run envman where it may write"),
+    ("Permission denied", "a folder may not be written", "look at the owner of the folder named in the log"),
+    ("UnknownIssuer", "the server's certificate is not trusted here", 'set [network] ca = "path/of/bundle.pem"'),
+    ("invalid peer certificate", "the server's certificate is not trusted here", 'set [network] ca = "path/of/bundle.pem"'),
+    ("401 Unauthorized", "the package index refused the credentials", "check the index's user and password (netrc, UV_INDEX_*)"),
+    ("403 Forbidden", "the package index refused the credentials", "check the index's user and password (netrc, UV_INDEX_*)"),
+    ("was not found in the package registry", "a package does not exist", "check its name in the spec or requirements"),
+    ("was not found in the provided package locations", "a package does not exist", "check its name, or the index"),
+    ("network was disabled", "something is not in the cache, and --offline forbids to fetch it", "run it once without --offline"),
+    ("Network connectivity is disabled", "something is not in the cache, and --offline forbids to fetch it", "run it once without --offline"),
+    ("dns error", "the package index cannot be reached", "check the network, or use --offline when all is in the cache"),
+    ("Connection refused", "the package index cannot be reached", "check the network, the index's address, or the proxy"),
+    ("error sending request", "the package index cannot be reached", "check the network, the index's address, or the proxy"),
+    ("Failed to build", "a package could not be built", "its own output is above; a compiler or a system library may be missing"),
+    ("No solution found", "the requirements contradict each other", "loosen one of those that are named above"),
+    ("doesn't have a", "a package has no wheel for this Python and platform", "choose another version of it, or of Python"),
+)  # fmt: skip
+
+
+def meaning(output: str) -> tuple[str, str | None]:
+    """What a failure's output comes down to, and what may help."""
+    for sign, message, hint in _MEANINGS:
+        if sign in output:
+            return message, hint
+    lines = [line.strip() for line in output.splitlines() if line.startswith("error:")]
+    return (lines[0].removeprefix("error:").strip() if lines else "uv did not succeed"), None

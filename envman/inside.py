@@ -1,0 +1,81 @@
+"""The variables that a project's processes see, filled for where they run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from envman import variables
+from envman.errors import UsageError
+from envman.problem import Problem
+from envman.project import Project
+from envman.secrets import Masker
+from envman.spec import layer
+from envman.spec.template import HostVariable, Literal, Reference, Template
+from envman.variables import VariableError
+
+
+def _reference(name: str, project: Project) -> str:
+    kind, *rest = name.split(".")
+    if kind == "project":
+        return project.name if rest == ["name"] else str(project.root)
+    if kind == "ports":
+        port = project.spec.ports[rest[0]]
+        return port.bind if rest[1] == "bind" else str(project.ports.get(rest[0], port.port))
+    raise UsageError(
+        Problem(message=f"{{{name}}} has no value: no service runs here", hint="remove the variable for now", key="env")
+    )
+
+
+def parts(template: Template, project: Project) -> list[str]:
+    """A value in the form that the ready file keeps: references filled, host variables still open."""
+    kept: list[str] = []
+    for part in template:
+        if isinstance(part, Literal):
+            kept.append("=" + part.text)
+        elif isinstance(part, Reference):
+            kept.append("=" + _reference(part.name, project))
+        elif isinstance(part, HostVariable):
+            kept.append("$" + part.name if part.default is None else f"?{part.name}:{part.default}")
+    return kept
+
+
+def declared(project: Project) -> list[tuple[str, list[str]]]:
+    """Every variable of [env] with its parts."""
+    return [(name, parts(template, project)) for name, template in project.spec.env.variables.items()]
+
+
+def env_files(project: Project) -> list[tuple[str, bool]]:
+    """The files of variables, and whether each may be absent."""
+    return [(str(project.root / name.removesuffix("?")), name.endswith("?")) for name in project.spec.env_files]
+
+
+def as_error(error: VariableError) -> UsageError:
+    """The failure of a value, for the user."""
+    file = layer.shown(layer.Path(error.file)) if error.file else None
+    return UsageError(Problem(message=error.message, hint=error.hint, file=file, line=error.line))
+
+
+def resolve(project: Project, environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables with their values; raises UsageError when one cannot be filled."""
+    try:
+        return variables.resolve(env_files(project), declared(project), environ)
+    except VariableError as error:
+        raise as_error(error) from None
+
+
+def masker(project: Project, environ: Mapping[str, str]) -> Masker:
+    """What hides the project's secrets: all values of env files, and whatever came from the host."""
+    secret: list[str] = []
+    try:
+        secret += variables.read_env_files(env_files(project)).values()
+    except VariableError:
+        pass  # it is reported where the values are needed
+    for template in project.spec.env.variables.values():
+        secret += [environ.get(part.name, "") for part in template if isinstance(part, HostVariable)]
+    secret += [value for name, value in environ.items() if _names_credential(name)]
+    return Masker(value for value in secret if value)
+
+
+def _names_credential(name: str) -> bool:
+    index = name.startswith(("UV_INDEX_", "UV_PUBLISH_", "PIP_"))
+    return index and name.endswith(("_PASSWORD", "_USERNAME", "_TOKEN"))

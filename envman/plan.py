@@ -1,0 +1,46 @@
+"""A plan as a value: ordered steps, each with its reason. Printing, comparing and JSON need no engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Goal(StrEnum):
+    """What a plan brings about."""
+
+    UP = "up"
+    DOWN = "down"
+    DESTROY = "destroy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing to do: the row it is shown under, what it does, why, and the operation that does it."""
+
+    name: str
+    title: str
+    reason: str
+    operation: object
+    changes: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The step for programs; the operation is envman's own affair."""
+        return {"name": self.name, "title": self.title, "reason": self.reason, "changes": list(self.changes)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What stands between the project as it is and the goal."""
+
+    backend: str
+    goal: Goal
+    steps: tuple[Step, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(f"{step.name}: {step.title} # {step.reason}" for step in self.steps)
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan for programs."""
+        return {"backend": self.backend, "goal": str(self.goal), "steps": [step.as_json() for step in self.steps]}

@@ -1,0 +1,119 @@
+"""Ports of this machine: the one asked for, else the next free one, remembered for the project."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from envman import identity
+from envman.errors import PortTaken
+from envman.identity import Identity
+from envman.problem import Problem
+from envman.project import Project
+
+_TRIES = 200
+
+
+def is_free(port: int, address: str) -> bool:
+    """Whether a program could listen there now."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        if os.name != "nt":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+    return True
+
+
+def _held_by_projects(but: Identity | None) -> dict[int, str]:
+    held: dict[int, str] = {}
+    for other, record in identity.known():
+        ports = record.get("ports")
+        root = str(record.get("root"))
+        if isinstance(ports, dict) and (but is None or other.id != but.id) and Path(root).is_dir():
+            held.update({port: f"the project in {root}" for port in ports.values() if isinstance(port, int)})
+    return held
+
+
+def holder(port: int) -> str:
+    """Who listens on a port, as far as this user may know."""
+    inodes = set(_listening_inodes(port))
+    if inodes:
+        for process in Path("/proc").glob("[0-9]*"):
+            if inodes & set(_socket_inodes(process)):
+                return f"process {process.name} ({_command(process)})"
+    return "another program"
+
+
+def _listening_inodes(port: int) -> Iterable[str]:
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(table).read_text(encoding="ascii").splitlines()[1:]
+        except OSError:
+            continue
+        for fields in map(str.split, lines):
+            if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+                yield f"socket:[{fields[9]}]"
+
+
+def _socket_inodes(process: Path) -> Iterable[str]:
+    try:
+        for link in (process / "fd").iterdir():
+            yield os.readlink(link)
+    except OSError:
+        return
+
+
+def _command(process: Path) -> str:
+    try:
+        words = (process / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return "?"
+    return " ".join(word.decode("utf-8", "replace") for word in words if word)[:60]
+
+
+def allocate(project: Project) -> tuple[dict[str, int], list[Problem]]:
+    """A port for every name of the spec, and what to tell about those that are not the asked ones."""
+    others = _held_by_projects(project.identity)
+    given: dict[str, int] = {}
+    told: list[Problem] = []
+    strict = {port.port for port in project.spec.ports.values() if port.strict}
+    for name, asked in project.spec.ports.items():
+        before = project.ports.get(name)
+        if before is not None and (before == asked.port or not asked.strict) and _still_meant(project, name, before):
+            given[name] = before
+            continue
+        taken = set(given.values()) | ((strict - {asked.port}) if asked.strict else strict)
+        if _usable(asked.port, asked.bind, others, taken):
+            given[name] = asked.port
+            continue
+        by = others.get(asked.port) or ("another port of this project" if asked.port in taken else holder(asked.port))
+        if asked.strict:
+            hint = f"end it, or ask for another port in ports.{name}"
+            raise PortTaken(Problem(message=f"port {asked.port} is taken by {by}", hint=hint, key=f"ports.{name}"))
+        given[name] = _next_free(asked.port, asked.bind, others, taken)
+        told.append(
+            Problem(message=f"port {asked.port} is taken by {by}; {name} uses {given[name]}", key=f"ports.{name}")
+        )
+    return given, told
+
+
+def _still_meant(project: Project, name: str, before: int) -> bool:
+    # A remembered port stays while the spec asks for the same; it may be busy, for the project itself may be running.
+    asked = project.memory.get("asked_ports")
+    return isinstance(asked, Mapping) and asked.get(name) == project.spec.ports[name].port and before > 0
+
+
+def _usable(port: int, address: str, others: Mapping[int, str], taken: set[int]) -> bool:
+    return port not in others and port not in taken and is_free(port, address)
+
+
+def _next_free(start: int, address: str, others: Mapping[int, str], taken: set[int]) -> int:
+    for port in range(start + 1, min(start + 1 + _TRIES, 65536)):
+        if _usable(port, address, others, taken):
+            return port
+    raise PortTaken(Problem(message=f"no free port in the {_TRIES} after {start}", hint="ask for another one in [ports]"))

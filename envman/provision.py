@@ -1,0 +1,161 @@
+"""Bringing a project to what its spec says: the work that `up`, `run`, `shell` and `restart` share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from envman import active, execute, hooks, identity, inside, paths, ports, ready, state, turn
+from envman.active import Active
+from envman.backend import Backend, Observed
+from envman.errors import UsageError
+from envman.execute import Executor
+from envman.files import digest, write_staged
+from envman.plan import Goal, Plan
+from envman.problem import Problem
+from envman.project import Project
+from envman.ready import Ready
+from envman.request import Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provisioned:
+    """A project that is as its spec says, and what it took."""
+
+    active: Active
+    observed: Observed
+    plan: Plan
+    told: tuple[Problem, ...]
+    seconds: float
+
+
+def make_plan(project: Project, backend: Backend, observed: Observed, *, start: bool) -> Plan:
+    """What `up` has to do. Pure but for the hooks' inputs, which are judged by content."""
+    steps = backend.plan(project, observed, Goal.UP)
+    after = hooks.steps(
+        project,
+        state.read(project.folder, backend.NAME),
+        generation=observed.generation,
+        packages=observed.packages_fingerprint,
+        renewed=bool(steps),
+        start=start,
+    )
+    return Plan(backend=backend.NAME, goal=Goal.UP, steps=(*steps, *after))
+
+
+def _turn_folder(root: Path) -> Path:
+    # By the folder's path, not by the project's id: two first ups at once must meet before either has an id.
+    return Path(paths.data_folder()) / "turns" / digest([str(root)])[:24]
+
+
+def _claimed(project: Project) -> Project:
+    try:
+        own = identity.claim(project.root, project.name)
+    except OSError as error:
+        problem = Problem(
+            message=f"{project.generated} cannot be written: {error.strerror}",
+            hint="envman needs to write in the project's folder and in its data folder",
+        )
+        raise UsageError(problem) from error
+    return replace(project, identity=own, memory=identity.recall(own))
+
+
+def _with_ports(project: Project) -> tuple[Project, list[Problem]]:
+    given, told = ports.allocate(project)
+    asked = {name: port.port for name, port in project.spec.ports.items()}
+    if project.identity and (given != project.ports or project.memory.get("asked_ports") != asked):
+        identity.remember(project.identity, ports=given, asked_ports=asked)
+    return replace(project, ports=given), told
+
+
+def provision(request: Request, command: str, *, start: bool, announce: bool) -> Provisioned:
+    """Do what is missing, step by step. Raises with nothing lost; the next call resumes."""
+    started = time.perf_counter()
+    found = active.find(request)
+    with turn.taken(_turn_folder(found.project.root), command, request.console):
+        # Whoever had the turn before may have changed everything: look again, now that it is ours.
+        found = replace(found, project=_claimed(active.read(request)))
+        project, told = _with_ports(found.project)
+        inside.resolve(project, request.environ)
+        _require_lock(request, project)
+        backend = found.backend
+        folder = project.folder or Path(paths.data_folder())
+        observed = backend.observe(project, request.environ)
+        plan = make_plan(project, backend, observed, start=start)
+        found = replace(found, project=project)
+        if plan.steps:
+            (folder / ready.FILE).unlink(missing_ok=True)
+            if announce:
+                _announce(request, found, plan)
+            log = execute.open_log(folder, "up", inside.masker(project, request.environ))
+            Executor(request, project, backend, log).run(plan)
+            # uv.lock may have been brought up to date on the way.
+            project = replace(active.read(request), ports=project.ports)
+            found = replace(found, project=project)
+            observed = backend.observe(project, request.environ)
+        if active.is_usual(request):
+            write_ready(project, backend, observed)
+        told += [*found.passed_over, *found.unsupported]
+        return Provisioned(
+            active=found, observed=observed, plan=plan, told=tuple(told), seconds=time.perf_counter() - started
+        )
+
+
+def _require_lock(request: Request, project: Project) -> None:
+    source = project.source
+    if not request.locked or (source.is_locked and not source.packages):
+        return
+    if source.is_locked and source.packages:
+        message = f"python.packages is beyond {source.label}, and --locked forbids to resolve"
+        raise UsageError(Problem(message=message, hint="envman lock", key="python.packages"))
+    if source.stale:
+        message = f"{source.stale.name} is older than {source.label}, and --locked forbids to resolve"
+        raise UsageError(Problem(message=message, hint="envman lock"))
+    if source.files or source.packages:
+        raise UsageError(Problem(message=f"no lock covers {source.label}, and --locked asks for one", hint="envman lock"))
+
+
+def _announce(request: Request, found: Active, plan: Plan) -> None:
+    console, project = request.console, found.project
+    version = project.python.text or ""
+    console.say(
+        f"{console.style(project.name, 'bold')} · {found.backend.NAME}" + (f" · Python {version}" if version else "")
+    )
+    if project.spec_file is None:
+        for line in project.source.understood():
+            console.say(f"  {console.style(line, 'dim')}")
+    elif project.source.not_read:
+        console.say(f"  {console.style('not read: ' + ', '.join(project.source.not_read), 'dim')}")
+    for step in plan.steps:
+        console.detail(f"  {step.name}: {step.title} ({step.reason})")
+
+
+def write_ready(project: Project, backend: Backend, observed: Observed) -> None:
+    """Leave what the hot path reads. Written last: whoever finds it whole finds the project whole."""
+    if project.folder is None:
+        return
+    file = Ready()
+    file.root, file.name, file.backend, file.enter = str(project.root), project.name, backend.NAME, backend.ENTER
+    file.identity = project.identity.id if project.identity else ""
+    file.summary = f"{project.name} · {backend.NAME} · Python {observed.python}"
+    file.facts = {
+        "spec": str(project.spec_file or ""),
+        "start": "1" if project.spec.hooks.start else "",
+    }
+    file.place = dict(backend.place(project, observed))
+    # Two inputs of one path keep the first; the files of hooks may be inputs of the packages as well.
+    watched = [*map(str, project.inputs), *backend.watched(project, observed), *map(str, hooks.watched(project))]
+    file.inputs = [ready.stamp(path) for path in dict.fromkeys(watched)]
+    file.env_files = inside.env_files(project)
+    file.variables = inside.declared(project)
+    file.tasks = {name: ["sh" if task.shell else "", *task.words] for name, task in project.spec.tasks.items()}
+    write_staged(project.folder / ready.FILE, file.dump(), mode=0o600)
+
+
+def suggestions(project: Project) -> Sequence[str]:
+    """What to type next."""
+    first_task = next(iter(project.spec.tasks), None)
+    run = f"envman run {first_task}" if first_task else "envman run CMD"
+    return ["envman shell", run]

@@ -1,0 +1,76 @@
+"""One envman at a time in a project: the second waits for its turn and names the holder."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from envman.console import Console
+from envman.errors import Busy
+from envman.problem import Problem
+
+_POLL = 0.05
+_DEFAULT_PATIENCE = 600.0
+
+
+def _try_lock(stream: IO[str]) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _holder(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip() or "another envman"
+    except OSError:
+        return "another envman"
+
+
+def _patience() -> float:
+    try:
+        return float(os.environ.get("ENVMAN_LOCK_TIMEOUT", _DEFAULT_PATIENCE))
+    except ValueError:
+        return _DEFAULT_PATIENCE
+
+
+@contextmanager
+def taken(folder: Path, command: str, console: Console) -> Iterator[None]:
+    """Hold the project while the body runs. Whoever waits is told for whom."""
+    folder.mkdir(parents=True, exist_ok=True)
+    # The holder's name stands beside the lock, because Windows lets nobody read a locked byte.
+    name_file = folder / "turn.holder"
+    with (folder / "turn").open("a+", encoding="utf-8") as stream:
+        if not _try_lock(stream):
+            _wait(stream, name_file, console)
+        started = time.strftime("%H:%M:%S")
+        name_file.write_text(f"envman {command} (process {os.getpid()}, since {started})\n", encoding="utf-8")
+        yield
+
+
+def _wait(stream: IO[str], name_file: Path, console: Console) -> None:
+    patience = _patience()
+    console.say(f"waiting for {_holder(name_file)} …")
+    end = time.monotonic() + patience
+    while not _try_lock(stream):
+        if time.monotonic() > end:
+            raise Busy(
+                Problem(
+                    message=f"{_holder(name_file)} is at work in this project; gave up after {patience:.0f} s",
+                    hint="wait for it, or end that process; ENVMAN_LOCK_TIMEOUT sets how many seconds to wait",
+                )
+            )
+        time.sleep(_POLL)
