@@ -1,4 +1,4 @@
-"""Which backend is meant, and who said so: flag, variable, the developer's choice, the local file, the spec, the default."""
+"""Which backend is meant, and who said so: flag, variable, the developer's choice, local file, spec, default."""
 
 from __future__ import annotations
 

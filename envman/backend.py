@@ -48,7 +48,8 @@ class Observed:
 
     state: State
     generation: str = ""  # changes whenever the environment is created anew
-    python: str = ""
+    python: str = ""  # of the environment as it is
+    target_python: str = ""  # of the environment as it will be after an up, as far as that is known before
     executable: str = ""
     packages: Mapping[str, str] = field(default_factory=dict)
     packages_fingerprint: str = ""  # of the source that the packages were installed from

@@ -45,9 +45,7 @@ class Console:
         self._color_out = _wants_color(sys.stdout) if color is None else color
         self._color_err = _wants_color(sys.stderr) if color is None else color
         # A live line needs cursor movement, which neither FORCE_COLOR in a pipe nor a CI log can honour.
-        self.live = (
-            sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI") and not quiet
-        )
+        self.live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI") and not quiet
         self.marks = ("✓", "✗", "·", "→") if _speaks_unicode(sys.stderr) else ("ok", "x", "-", "->")
 
     def style(self, text: str, *names: str, out: bool = False) -> str:
@@ -87,6 +85,11 @@ class Console:
         _write(sys.stderr, f"{self.style(word + ':', 'bold', color)} {place}{problem.message}\n")
         for line in (problem.hint or "").splitlines():
             _write(sys.stderr, f"  {self.style('hint:', 'cyan')} {line}\n")
+
+    def ask(self, question: str) -> bool:
+        """A question to somebody at a terminal; anything but yes is no."""
+        _write(sys.stderr, f"{question} [y/N] ")
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     def step(self, name: str, title: str) -> StepLine:
         """A row of a running plan."""
@@ -184,7 +187,9 @@ class StepLine:
             self._timer.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is not None:
             self.failed()
         else:

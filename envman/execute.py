@@ -138,4 +138,3 @@ class Executor:
             self._project, operation, generation=observed.generation, packages=observed.packages_fingerprint
         )
         state.write(self._folder, self._backend.NAME, record.with_hook(hooks.name_of(operation), fingerprint))
-

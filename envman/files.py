@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,14 @@ def size_of(folder: Path) -> int:
         except OSError:
             continue
     return int(total)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder or a file that envman made, without following a link out of it."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)
 
 
 def readable_size(count: int) -> str:

@@ -56,8 +56,7 @@ def watched(project: Project) -> list[Path]:
             found[file] = None
             found[file.parent] = None
         for pattern in hook.inputs:
-            fixed = [part for part in _before_wildcard(pattern)]
-            found[project.root.joinpath(*fixed)] = None
+            found[project.root.joinpath(*_before_wildcard(pattern))] = None
     return list(found)
 
 

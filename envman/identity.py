@@ -12,7 +12,7 @@ from envman.files import digest, read_json, write_json, write_staged
 
 GENERATED = ".envman"
 _ID_FILE = "id"
-_RECORD = "project.json"
+RECORD = "project.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ def _root_index(root: Path) -> Path:
 
 
 def _record(identity: str) -> dict[str, object]:
-    return read_json(Path(paths.project_folder(identity)) / _RECORD)
+    return read_json(Path(paths.project_folder(identity)) / RECORD)
 
 
 def _id_in(root: Path) -> str | None:
@@ -91,14 +91,14 @@ def claim(root: Path, name: str) -> Identity:
     current = {"root": str(root), "name": name, "place": _place(root)}
     if any(record.get(key) != value for key, value in current.items()):
         record = {"created": int(time.time()), **record, **current}
-        write_json(identity.folder / _RECORD, record)
+        write_json(identity.folder / RECORD, record)
         write_staged(_root_index(root), identity.id + "\n")
     return identity
 
 
 def remember(identity: Identity, **facts: object) -> None:
     """Keep something about the project that belongs to no backend."""
-    write_json(identity.folder / _RECORD, {**_record(identity.id), **facts})
+    write_json(identity.folder / RECORD, {**_record(identity.id), **facts})
 
 
 def recall(identity: Identity | None) -> dict[str, object]:
@@ -112,12 +112,12 @@ def known() -> list[tuple[Identity, dict[str, object]]]:
         folders = sorted((Path(paths.data_folder()) / "projects").iterdir())
     except OSError:
         return []
-    return [(Identity(id=folder.name), record) for folder in folders if (record := read_json(folder / _RECORD))]
+    return [(Identity(id=folder.name), record) for folder in folders if (record := read_json(folder / RECORD))]
 
 
 def forget(identity: Identity) -> None:
     """Drop the record, so that the folder's next id is a new one."""
     root = _record(identity.id).get("root")
-    (identity.folder / _RECORD).unlink(missing_ok=True)
+    (identity.folder / RECORD).unlink(missing_ok=True)
     if isinstance(root, str):
         _root_index(Path(root)).unlink(missing_ok=True)

@@ -56,7 +56,8 @@ class Request:
 
 
 def _version_in(name: str) -> Version | None:
-    # "3.12.1", "python3.12", "cpython-3.12.4-linux-x86_64-gnu"; free-threaded and unfinished builds are for those who ask.
+    # "3.12.1", "python3.12", "cpython-3.12.4-linux-x86_64-gnu"; free-threaded and unfinished
+    # builds have other names, and are for those who ask.
     text = name.removeprefix("cpython-").removeprefix("python").removesuffix(".exe").split("-")[0]
     parts = text.split(".")
     if 2 <= len(parts) <= 3 and all(part.isdigit() for part in parts):
@@ -119,7 +120,7 @@ def _chosen_by_pyenv(environ: Mapping[str, str]) -> Version | None:
 
 
 def installed(environ: Mapping[str, str]) -> list[Interpreter]:
-    """Every interpreter found, each once: pyenv's and uv's (whose names tell the version), then the PATH's, then ours."""
+    """Every interpreter, once each: pyenv's and uv's (whose names tell the version), the PATH's, ours."""
     own = Path(getattr(sys, "_base_executable", sys.executable))
     candidates = [
         *_in_version_folders(_pyenv_root(environ) / "versions", "pyenv"),

@@ -116,4 +116,6 @@ def _next_free(start: int, address: str, others: Mapping[int, str], taken: set[i
     for port in range(start + 1, min(start + 1 + _TRIES, 65536)):
         if _usable(port, address, others, taken):
             return port
-    raise PortTaken(Problem(message=f"no free port in the {_TRIES} after {start}", hint="ask for another one in [ports]"))
+    raise PortTaken(
+        Problem(message=f"no free port in the {_TRIES} after {start}", hint="ask for another one in [ports]")
+    )

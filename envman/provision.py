@@ -45,7 +45,8 @@ def make_plan(project: Project, backend: Backend, observed: Observed, *, start: 
     return Plan(backend=backend.NAME, goal=Goal.UP, steps=(*steps, *after))
 
 
-def _turn_folder(root: Path) -> Path:
+def turn_folder(root: Path) -> Path:
+    """Where whoever works on a project folder holds its turn."""
     # By the folder's path, not by the project's id: two first ups at once must meet before either has an id.
     return Path(paths.data_folder()) / "turns" / digest([str(root)])[:24]
 
@@ -74,7 +75,7 @@ def provision(request: Request, command: str, *, start: bool, announce: bool) ->
     """Do what is missing, step by step. Raises with nothing lost; the next call resumes."""
     started = time.perf_counter()
     found = active.find(request)
-    with turn.taken(_turn_folder(found.project.root), command, request.console):
+    with turn.taken(turn_folder(found.project.root), command, request.console):
         # Whoever had the turn before may have changed everything: look again, now that it is ours.
         found = replace(found, project=_claimed(active.read(request)))
         project, told = _with_ports(found.project)
@@ -88,7 +89,7 @@ def provision(request: Request, command: str, *, start: bool, announce: bool) ->
         if plan.steps:
             (folder / ready.FILE).unlink(missing_ok=True)
             if announce:
-                _announce(request, found, plan)
+                _announce(request, found, plan, observed.target_python)
             log = execute.open_log(folder, "up", inside.masker(project, request.environ))
             Executor(request, project, backend, log).run(plan)
             # uv.lock may have been brought up to date on the way.
@@ -114,12 +115,13 @@ def _require_lock(request: Request, project: Project) -> None:
         message = f"{source.stale.name} is older than {source.label}, and --locked forbids to resolve"
         raise UsageError(Problem(message=message, hint="envman lock"))
     if source.files or source.packages:
-        raise UsageError(Problem(message=f"no lock covers {source.label}, and --locked asks for one", hint="envman lock"))
+        raise UsageError(
+            Problem(message=f"no lock covers {source.label}, and --locked asks for one", hint="envman lock")
+        )
 
 
-def _announce(request: Request, found: Active, plan: Plan) -> None:
+def _announce(request: Request, found: Active, plan: Plan, version: str) -> None:
     console, project = request.console, found.project
-    version = project.python.text or ""
     console.say(
         f"{console.style(project.name, 'bold')} · {found.backend.NAME}" + (f" · Python {version}" if version else "")
     )
@@ -150,7 +152,7 @@ def write_ready(project: Project, backend: Backend, observed: Observed) -> None:
     file.inputs = [ready.stamp(path) for path in dict.fromkeys(watched)]
     file.env_files = inside.env_files(project)
     file.variables = inside.declared(project)
-    file.tasks = {name: ["sh" if task.shell else "", *task.words] for name, task in project.spec.tasks.items()}
+    file.tasks = {name: ["sh" if task.is_line else "", *task.words] for name, task in project.spec.tasks.items()}
     write_staged(project.folder / ready.FILE, file.dump(), mode=0o600)
 
 

@@ -30,7 +30,18 @@ class Ready:
     """A provisioned project, as the hot path sees it."""
 
     __slots__ = (
-        "backend", "env_files", "enter", "facts", "identity", "inputs", "name", "place", "root", "summary", "tasks", "variables"
+        "backend",
+        "enter",
+        "env_files",
+        "facts",
+        "identity",
+        "inputs",
+        "name",
+        "place",
+        "root",
+        "summary",
+        "tasks",
+        "variables"
     )  # fmt: skip
 
     def __init__(self) -> None:

@@ -40,3 +40,8 @@ def read(folder: Path | None, backend: str) -> Record:
 def write(folder: Path, backend: str, record: Record) -> None:
     """Keep the record, whole or not at all."""
     write_json(_file(folder, backend), {"format": _FORMAT, "hooks": dict(record.hooks)})
+
+
+def forget(folder: Path, backend: str) -> None:
+    """Drop the record."""
+    _file(folder, backend).unlink(missing_ok=True)

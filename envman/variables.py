@@ -105,7 +105,9 @@ def read_env_files(files: Iterable[tuple[str, bool]]) -> dict[str, str]:
             if optional:
                 continue
             raise VariableError(
-                "this file of env_files is not there", f'create it, or write "{os.path.basename(file)}?" if it may be absent', file
+                "this file of env_files is not there",
+                f'create it, or write "{os.path.basename(file)}?" if it may be absent',
+                file,
             ) from None
         except (OSError, UnicodeDecodeError) as error:
             raise VariableError(f"cannot be read: {error}", None, file) from None

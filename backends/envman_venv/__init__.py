@@ -7,7 +7,21 @@ from envman_venv.check import check, probe
 from envman_venv.observe import observe, place, usage, watched
 from envman_venv.plan import plan
 
-__all__ = ["ENTER", "NAME", "OPTIONS", "RANK", "SUMMARY", "apply", "check", "observe", "place", "plan", "probe", "usage", "watched"]
+__all__ = [
+    "ENTER",
+    "NAME",
+    "OPTIONS",
+    "RANK",
+    "SUMMARY",
+    "apply",
+    "check",
+    "observe",
+    "place",
+    "plan",
+    "probe",
+    "usage",
+    "watched",
+]
 
 NAME = "venv"
 SUMMARY = "isolates interpreter and packages; no daemon, no root"

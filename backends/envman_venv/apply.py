@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ from envman import identity, interpreters, process
 from envman.backend import Job
 from envman.dependencies import installed, resolve, source, uv
 from envman.errors import EngineMissing, StepFailed
+from envman.files import remove_tree
 from envman.problem import Problem
 from envman_venv import layout, marker, pip
 from envman_venv.marker import Marker
@@ -36,16 +36,25 @@ def _fetch(operation: FetchPython, job: Job) -> str | None:
     here = ", ".join(operation.others) or "none"
     hint = f"here: {here}\nask for one of them with [python] version, or install it (pyenv, your system's packages, uv)"
     if job.offline:
-        raise EngineMissing(Problem(message=f"Python {operation.version} is not on this machine (--offline)", hint=hint))
+        raise EngineMissing(
+            Problem(message=f"Python {operation.version} is not on this machine (--offline)", hint=hint)
+        )
     program = uv.find()
     if program is None:
         raise EngineMissing(Problem(message=f"Python {operation.version} is not on this machine", hint=hint))
     env = uv.environment(
-        job.environ, job.project.root, offline=False, network=job.project.spec.network, project=job.project.source.project
+        job.environ,
+        job.project.root,
+        offline=False,
+        network=job.project.spec.network,
+        project=job.project.source.project,
     )
     env.update({"UV_PYTHON_DOWNLOADS": "manual", "UV_HTTP_RETRIES": "1", "UV_HTTP_CONNECT_TIMEOUT": "10"})
     done = process.stream(
-        [program, "python", "install", "--no-bin", operation.version], env=env, cwd=str(job.project.root), on_line=job.log
+        [program, "python", "install", "--no-bin", operation.version],
+        env=env,
+        cwd=str(job.project.root),
+        on_line=job.log,
     )
     if done.code:
         lines = [line.strip() for line in done.output.splitlines() if line.strip()]
@@ -73,14 +82,6 @@ def _set_aside(prefix: Path, aside: Path) -> None:
         prefix.rename(aside)
     else:
         remove_tree(prefix)  # never finished, or made for another folder: nothing that anyone would want back
-
-
-def remove_tree(folder: Path) -> None:
-    """Remove what envman made, without following a link out of it."""
-    if folder.is_symlink():
-        folder.unlink()
-    elif folder.exists():
-        shutil.rmtree(folder)
 
 
 def _put_back(prefix: Path, aside: Path) -> None:
@@ -123,7 +124,10 @@ def _virtualenv(prefix: Path, interpreter: Path, name: str, job: Job) -> str:
     except (RuntimeError, SystemExit) as error:
         job.log(str(error))
         raise StepFailed(
-            Problem(message=f"{interpreter} cannot make a virtual environment: {error}", hint="choose another [python] version")
+            Problem(
+                message=f"{interpreter} cannot make a virtual environment: {error}",
+                hint="choose another [python] version",
+            )
         ) from error
     return ".".join(map(str, session.interpreter.version_info[:3]))
 
@@ -138,11 +142,11 @@ def _install(operation: InstallPackages, job: Job) -> str | None:
     before = installed.read(packages)
     strangers = {name: version for name, version in before.items() if note.installed and name not in note.installed}
     # Until all is there the note must not say so: a kill from here on is mended by the next up.
-    marker.write(prefix, replace(note, fingerprint=""))
+    marker.write(prefix, replace(note, fingerprint="", touched=True))
     try:
         files = resolve.artefacts(job, note.python, note.base)
         if uv.find():
-            _with_uv(prefix, files, job, exact=operation.exact)
+            _with_uv(prefix, files, job, exact=operation.exact, afresh=operation.afresh)
         else:
             pip.install(layout.executable(prefix), files, job, exact=operation.exact)
     except BaseException as error:
@@ -153,7 +157,8 @@ def _install(operation: InstallPackages, job: Job) -> str | None:
     # uv.lock may just have been brought up to date: what is recorded is what was installed from.
     fresh = replace(project, source=source.detect(project.root, project.spec.python))
     kept = {name: version for name, version in after.items() if operation.exact or name not in strangers}
-    marker.write(prefix, replace(note, fingerprint=resolve.fingerprint(fresh, note.python), installed=kept))
+    fingerprint = resolve.fingerprint(fresh, note.python)
+    marker.write(prefix, replace(note, touched=False, fingerprint=fingerprint, installed=kept))
     remove_tree(layout.aside(project))
     if project.identity:
         identity.remember(project.identity, python=note.python)
@@ -161,7 +166,7 @@ def _install(operation: InstallPackages, job: Job) -> str | None:
     return f"{len(kept)} from {project.source.label}"
 
 
-def _with_uv(prefix: Path, files: Sequence[Path], job: Job, *, exact: bool) -> None:
+def _with_uv(prefix: Path, files: Sequence[Path], job: Job, *, exact: bool, afresh: bool) -> None:
     if not files:
         empty = job.project.generated / "requirements.empty.txt"
         empty.write_text("", encoding="utf-8")
@@ -172,6 +177,9 @@ def _with_uv(prefix: Path, files: Sequence[Path], job: Job, *, exact: bool) -> N
     arguments = ["pip", *verb, "--python", str(layout.executable(prefix)), "--preview-features", "pylock"]
     if all(file.suffix == ".txt" for file in files) and job.project.source.kind is source.Kind.HASHED:
         arguments.append("--require-hashes")
+    if afresh:
+        # uv takes a package for installed as soon as its metadata is there, which a kill can leave behind alone.
+        arguments.append("--reinstall")
     if _other_disk(prefix, job):
         arguments += ["--link-mode", "copy"]
     resolve.run_uv(job, arguments, "could not install the packages")
@@ -181,7 +189,10 @@ def _other_disk(prefix: Path, job: Job) -> bool:
     # Across file systems uv cannot link, and would say so at every install.
     default = Path(job.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "uv"
     try:
-        return sys.platform == "linux" and Path(job.environ.get("UV_CACHE_DIR") or default).stat().st_dev != prefix.stat().st_dev
+        return (
+            sys.platform == "linux"
+            and Path(job.environ.get("UV_CACHE_DIR") or default).stat().st_dev != prefix.stat().st_dev
+        )
     except OSError:
         return False
 

@@ -43,5 +43,7 @@ def enter(
         other = os.path.join(env["VIRTUAL_ENV"], _BIN)
         path = [folder for folder in path if folder != other]
     env.update(inside.variables)
-    env["PATH"] = os.pathsep.join([*inside.path, *(variables["PATH"].split(os.pathsep) if "PATH" in variables else path)])
+    env["PATH"] = os.pathsep.join(
+        [*inside.path, *(variables["PATH"].split(os.pathsep) if "PATH" in variables else path)]
+    )
     return argv, env, cwd

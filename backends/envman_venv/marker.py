@@ -23,6 +23,7 @@ class Marker:
     created: bool = False  # virtualenv has finished
     python: str = ""
     base: str = ""
+    touched: bool = False  # an installation has begun and not ended
     fingerprint: str = ""  # of the packages, once they are all there
     installed: Mapping[str, str] = field(default_factory=dict)
 

@@ -46,6 +46,12 @@ def _broken(project: Project, prefix: Path, found: Marker) -> str | None:
     return None
 
 
+def _target(project: Project, found: Marker | None, chosen: Interpreter | None) -> str:
+    if chosen:
+        return ".".join(map(str, chosen.version))
+    return found.python if found else project.python.text.lstrip("<>=!~ ").split(",")[0]
+
+
 def _before(project: Project, found: Marker | None) -> tuple[int, ...] | None:
     remembered = found.python if found and found.python else project.memory.get("python")
     if not isinstance(remembered, str):
@@ -61,7 +67,7 @@ def observe(project: Project, environ: Mapping[str, str]) -> Observed:
     broken = _broken(project, prefix, found) if found else None
     chosen: Interpreter | None = None
     others: list[Interpreter] = []
-    if found is None or broken:
+    if found is None or broken:  # only then does the machine have to be searched
         others = interpreters.installed(environ)
         chosen = interpreters.choose(project.python, others, environ, before=_before(project, found))
     present = installed.read(layout.site_packages(prefix, found.python)) if found and not broken else {}
@@ -82,6 +88,7 @@ def observe(project: Project, environ: Mapping[str, str]) -> Observed:
         state=_state(found, complete, drift),
         generation=found.generation if found and not broken else "",
         python=found.python if found else "",
+        target_python=_target(project, found, chosen),
         executable=str(layout.executable(prefix)) if found and not broken else "",
         packages=present,
         packages_fingerprint=found.fingerprint if found and not broken else "",

@@ -29,6 +29,7 @@ class InstallPackages:
     prefix: Path
     interpreter: Path | None
     exact: bool
+    afresh: bool = False  # an installation was cut short, so what looks installed may not be whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,19 +18,12 @@ def plan(project: Project, observed: Observed, goal: Goal) -> tuple[Step, ...]:
     if goal is Goal.DOWN:
         return ()
     creates = findings.marker is None or findings.broken is not None
-    python = _python(project, observed)
+    python = observed.target_python
     return (
         *(_create(project, findings) if creates else ()),
         *resolve.steps(project, python, str(findings.chosen.path) if findings.chosen else observed.executable),
         *_packages(project, observed, python, creates=creates),
     )
-
-
-def _python(project: Project, observed: Observed) -> str:
-    findings: Findings = observed.detail
-    if findings.chosen:
-        return ".".join(map(str, findings.chosen.version))
-    return observed.python if observed.generation else project.python.text.lstrip("<>=!~ ").split(",")[0]
 
 
 def _create(project: Project, findings: Findings) -> tuple[Step, ...]:
@@ -74,6 +67,7 @@ def _packages(project: Project, observed: Observed, python: str, *, creates: boo
         prefix=findings.prefix,
         interpreter=findings.chosen.path if findings.chosen else None,
         exact=not (unchanged and findings.missing),
+        afresh=bool(findings.marker and findings.marker.touched and not creates),
     )
     return (
         Step(
@@ -95,5 +89,6 @@ def _destroy(findings: Findings) -> tuple[Step, ...]:
             title=f"remove {findings.prefix.name}",
             reason="destroy was asked for",
             operation=RemoveEnvironment(prefix=findings.prefix),
+            changes=(str(findings.prefix),),
         ),
     )

@@ -32,5 +32,7 @@ def changes(before: dict[str, str], after: dict[str, str]) -> tuple[str, ...]:
     """The difference, a line a package: + new, - gone, ~ another version."""
     lines = [f"- {name} {before[name]}" for name in before if name not in after]
     lines += [f"+ {name} {after[name]}" for name in after if name not in before]
-    lines += [f"~ {name} {before[name]} → {after[name]}" for name in before if after.get(name, before[name]) != before[name]]
+    lines += [
+        f"~ {name} {before[name]} → {after[name]}" for name in before if after.get(name, before[name]) != before[name]
+    ]
     return tuple(sorted(lines, key=lambda line: line.split()[1]))

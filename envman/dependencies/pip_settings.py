@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _UV_INDEX_VARIABLES = (
-    "UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX", "UV_FIND_LINKS", "UV_NO_INDEX", "UV_CONFIG_FILE"
+    "UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX", "UV_FIND_LINKS", "UV_NO_INDEX",
+    "UV_CONFIG_FILE",
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from envman.dependencies import installed
 from envman.dependencies.installed import normal
 from envman.files import write_staged
 
@@ -55,6 +56,14 @@ def as_constraints(lock: dict[str, Any]) -> str:
     return "".join(lines)
 
 
+def changes(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...]:
+    """What another lock changes, a line a package."""
+    old, new = (
+        {normal(entry["name"]): str(entry.get("version", "")) for entry in packages(lock)} for lock in (before, after)
+    )
+    return installed.changes(old, new) if old else ()
+
+
 def _union(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     joined = dict(first)
     if "marker" not in first or "marker" not in second:
@@ -75,9 +84,11 @@ def _moved(entry: dict[str, Any], from_folder: Path, to_folder: Path) -> dict[st
 
 
 def join(base: Path, addition: dict[str, Any], target: Path) -> None:
-    """Write the base lock with the entries of another added; where both have a package, it is needed if either says so."""
+    """Write the base lock with the entries of another added; what both have is needed where either says so."""
     lock = read(base)
-    entries = {(entry["name"], entry.get("version")): _moved(entry, base.parent, target.parent) for entry in packages(lock)}
+    entries = {
+        (entry["name"], entry.get("version")): _moved(entry, base.parent, target.parent) for entry in packages(lock)
+    }
     for entry in packages(addition):
         key = (entry["name"], entry.get("version"))
         entries[key] = _union(entries[key], entry) if key in entries else entry

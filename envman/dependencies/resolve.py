@@ -1,4 +1,4 @@
-"""From what a project asks for to one lock that every backend installs: resolved once, recorded, used until it is upgraded."""
+"""From what a project asks for to one lock that every backend installs: resolved once, recorded, kept."""
 
 from __future__ import annotations
 
@@ -84,9 +84,13 @@ def steps(project: Project, python: str, executable: str) -> tuple[Step, ...]:
         return ()
     source = project.source
     what = " + ".join([*(file.name for file in source.files), *source.packages]) or "the spec"
-    reason = f"{source.stale.name} is older than {source.label}" if source.stale else "nothing recorded for these inputs"
+    reason = (
+        f"{source.stale.name} is older than {source.label}" if source.stale else "nothing recorded for these inputs"
+    )
     return (
-        Step(name="lock", title=f"resolve {what}", reason=reason, operation=Resolve(python=python, executable=executable)),
+        Step(
+            name="lock", title=f"resolve {what}", reason=reason, operation=Resolve(python=python, executable=executable)
+        ),
     )
 
 
@@ -122,7 +126,9 @@ def _try_uv(work: Work, arguments: Sequence[str]) -> process.Completed:
     return process.stream([program, *arguments], env=env, cwd=str(project.root), on_line=on_line)
 
 
-def _compile(work: Work, operation: Resolve, target: Path, *, constraints: Sequence[Path] = (), only_packages: bool) -> None:
+def _compile(
+    work: Work, operation: Resolve, target: Path, *, constraints: Sequence[Path] = (), only_packages: bool
+) -> None:
     project, source = work.project, work.project.source
     asked = project.generated / "requirements.in"
     lines = list(source.packages)
@@ -154,7 +160,9 @@ def _compile(work: Work, operation: Resolve, target: Path, *, constraints: Seque
 def _seed(target: Path, project: Project) -> None:
     # The newest resolution before this one serves as preference: a changed input changes no more than it must.
     stale = project.source.stale
-    earlier = sorted((project.folder or target).glob(f"locks/pylock.*{target.suffix}"), key=lambda file: file.stat().st_mtime)
+    earlier = sorted(
+        (project.folder or target).glob(f"locks/pylock.*{target.suffix}"), key=lambda file: file.stat().st_mtime
+    )
     for file in ([stale] if stale else []) + earlier[::-1]:
         shutil.copyfile(file, target)
         return

@@ -247,6 +247,11 @@ def detect(root: Path, python: Python) -> Source:
     return replace(beneath, stale=source.files[0])
 
 
+def is_ours(lock: Path) -> bool:
+    """Whether envman wrote this lock."""
+    return _inputs_of(lock) is not None
+
+
 def without_lock(root: Path, python: Python) -> Source:
     """What decides when the lock that envman writes is left out: the inputs of that lock."""
     return _detect(root, python, but=root / "pylock.toml")

@@ -40,7 +40,7 @@ def _names_indexes(project: Mapping[str, Any], root: Path, environ: Mapping[str,
 def environment(
     environ: Mapping[str, str], root: Path, *, offline: bool, network: Network, project: Mapping[str, Any]
 ) -> dict[str, str]:
-    """The variables that uv gets: the user's, pip's settings in uv's words, the company's CA, and nothing of other tools."""
+    """The variables for uv: the user's, pip's settings in uv's words, the company's CA, nothing of other tools."""
     variables = {name: value for name, value in environ.items() if name not in _FOREIGN}
     if not _names_indexes(project, root, environ):
         variables.update(pip_settings.as_uv_variables(environ))
@@ -63,23 +63,29 @@ def certificates(network: Network, root: Path, environ: Mapping[str, str]) -> di
     return dict.fromkeys(names, bundle)
 
 
+_FREE_ROOM = "free some room, then run the command again: it resumes here"
+_OWN_BUNDLE = 'set [network] ca = "path/of/bundle.pem"'
+_CREDENTIALS = "check the index's user and password (netrc, UV_INDEX_*)"
+_ONCE_ONLINE = "run it once without --offline"
+_CHECK_NETWORK = "check the network, the index's address, or the proxy"
+_NOT_CACHED = "something is not in the cache, and --offline forbids to fetch it"
 _MEANINGS = (
-    ("No space left on device", "the disk is full", "free some room, then run the command again: it resumes here"),
-    ("Disk quota exceeded", "the disk quota is used up", "free some room, then run the command again: it resumes here"),
+    ("No space left on device", "the disk is full", _FREE_ROOM),
+    ("Disk quota exceeded", "the disk quota is used up", _FREE_ROOM),
     ("Read-only file system", "the folder is read-only", "run envman where it may write"),
     ("Permission denied", "a folder may not be written", "look at the owner of the folder named in the log"),
-    ("UnknownIssuer", "the server's certificate is not trusted here", 'set [network] ca = "path/of/bundle.pem"'),
-    ("invalid peer certificate", "the server's certificate is not trusted here", 'set [network] ca = "path/of/bundle.pem"'),
-    ("401 Unauthorized", "the package index refused the credentials", "check the index's user and password (netrc, UV_INDEX_*)"),
-    ("403 Forbidden", "the package index refused the credentials", "check the index's user and password (netrc, UV_INDEX_*)"),
+    ("UnknownIssuer", "the server's certificate is not trusted here", _OWN_BUNDLE),
+    ("invalid peer certificate", "the server's certificate is not trusted here", _OWN_BUNDLE),
+    ("401 Unauthorized", "the package index refused the credentials", _CREDENTIALS),
+    ("403 Forbidden", "the package index refused the credentials", _CREDENTIALS),
     ("was not found in the package registry", "a package does not exist", "check its name in the spec or requirements"),
     ("was not found in the provided package locations", "a package does not exist", "check its name, or the index"),
-    ("network was disabled", "something is not in the cache, and --offline forbids to fetch it", "run it once without --offline"),
-    ("Network connectivity is disabled", "something is not in the cache, and --offline forbids to fetch it", "run it once without --offline"),
-    ("dns error", "the package index cannot be reached", "check the network, or use --offline when all is in the cache"),
-    ("Connection refused", "the package index cannot be reached", "check the network, the index's address, or the proxy"),
-    ("error sending request", "the package index cannot be reached", "check the network, the index's address, or the proxy"),
-    ("Failed to build", "a package could not be built", "its own output is above; a compiler or a system library may be missing"),
+    ("network was disabled", _NOT_CACHED, _ONCE_ONLINE),
+    ("Network connectivity is disabled", _NOT_CACHED, _ONCE_ONLINE),
+    ("dns error", "the package index cannot be reached", _CHECK_NETWORK),
+    ("Connection refused", "the package index cannot be reached", _CHECK_NETWORK),
+    ("error sending request", "the package index cannot be reached", _CHECK_NETWORK),
+    ("Failed to build", "a package could not be built", "its output is above; a compiler or a library may be missing"),
     ("No solution found", "the requirements contradict each other", "loosen one of those that are named above"),
     ("doesn't have a", "a package has no wheel for this Python and platform", "choose another version of it, or of Python"),
 )  # fmt: skip

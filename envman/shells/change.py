@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # A prompt would interpret these, and which of them depends on the shell and on the user's options.
-_ACTIVE_IN_PROMPTS = "\\$`%!\""
+_ACTIVE_IN_PROMPTS = '\\$`%!"'
 
 
 class Change:

@@ -109,7 +109,7 @@ def activation(change: Change, dialect: str, *, prompt: bool = True) -> str:
     lines.append("hash -r 2>/dev/null || :")
     if prompt:
         lines += [
-            'case $-${ENVMAN_NO_PROMPT:+off}${VIRTUAL_ENV_DISABLE_PROMPT:+off} in',
+            "case $-${ENVMAN_NO_PROMPT:+off}${VIRTUAL_ENV_DISABLE_PROMPT:+off} in",
             "    *off) ;;",
             f"    *i*) export _ENVMAN_MARK={quote(change.mark())}; _envman_hook; _envman_prompt ;;",
             "esac",

@@ -32,6 +32,4 @@ def launch(change: Change, shell_path: str, folder: str, environ: Mapping[str, s
     if original is not None:
         user_file = f"export ENV={quote(original)}\n" + r'if eval "[ -r \"$ENV\" ]"; then eval ". \"$ENV\""; fi'
     text = f"command rm -rf -- {quote(folder)}\n{user_file}\n{activation(change, _DIALECT)}"
-    return Launch(
-        argv=[shell_path, "-i"], variables={"ENV": os.path.join(folder, "shrc")}, files={"shrc": text}
-    )
+    return Launch(argv=[shell_path, "-i"], variables={"ENV": os.path.join(folder, "shrc")}, files={"shrc": text})

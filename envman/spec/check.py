@@ -37,9 +37,7 @@ def _service_faults(name: str, service: Service, spec: Spec) -> Iterator[Fault]:
         yield Fault(path, f"needs one of use, image and run, {said}", 'for example: use = "postgres"')
     for index, needed in enumerate(service.needs):
         if needed not in spec.services:
-            yield Fault(
-                (*path, "needs", index), f'there is no service "{needed}"', suggestion(needed, spec.services)
-            )
+            yield Fault((*path, "needs", index), f'there is no service "{needed}"', suggestion(needed, spec.services))
 
 
 def _cycle_faults(spec: Spec) -> Iterator[Fault]:

@@ -33,9 +33,9 @@ class Layer:
         """Whether this layer itself says something at the path."""
         here: Any = self.table
         for step in path:
-            if isinstance(here, dict) and step in here:
-                here = here[step]
-            elif isinstance(here, list) and isinstance(step, int) and step < len(here):
+            if (isinstance(here, dict) and step in here) or (
+                isinstance(here, list) and isinstance(step, int) and step < len(here)
+            ):
                 here = here[step]
             else:
                 return False

@@ -87,7 +87,10 @@ def _overlays(base: Sequence[Layer], profiles: Sequence[str]) -> list[Layer]:
 def _profile_problems(base: Sequence[Layer], profiles: Sequence[str]) -> list[Problem]:
     known = {name for one in base if isinstance(one.table.get("profile"), dict) for name in one.table["profile"]}
     return [
-        Problem(message=f'there is no profile "{name}"', hint=shape.suggestion(name, dict.fromkeys(known)) if known else None)
+        Problem(
+            message=f'there is no profile "{name}"',
+            hint=shape.suggestion(name, dict.fromkeys(known)) if known else None,
+        )
         for name in profiles
         if name not in known
     ]
@@ -186,7 +189,9 @@ def load(
     return Loaded(
         spec=spec,
         file=main.file if main else None,
-        local=_SPEC.parse(_split_options(_without_profiles(local).table, backends)[0], (), lambda _: None) if local else None,
+        local=_SPEC.parse(_split_options(_without_profiles(local).table, backends)[0], (), lambda _: None)
+        if local
+        else None,
         inputs=inputs,
     )
 

@@ -69,14 +69,14 @@ class Command:
     """A program with its arguments, or a line for `sh -c`."""
 
     words: tuple[str, ...]
-    shell: bool = False
+    is_line: bool = False  # for `sh -c`
 
     def __str__(self) -> str:
-        return self.words[0] if self.shell else " ".join(self.words)
+        return self.words[0] if self.is_line else " ".join(self.words)
 
     def argv(self, arguments: tuple[str, ...] = ()) -> tuple[str, ...]:
         """What to execute; further arguments append."""
-        if not self.shell:
+        if not self.is_line:
             return (*self.words, *arguments)
         line = self.words[0]
         if arguments and "$@" not in line and "$1" not in line:
@@ -85,7 +85,7 @@ class Command:
 
 
 def _shell_line(value: str) -> Command:
-    return Command((value,), shell=True)
+    return Command((value,), is_line=True)
 
 
 def _some_words(value: tuple[str, ...]) -> Command:
@@ -178,7 +178,7 @@ class Python:
     groups: tuple[str, ...] | None = key(
         ListOf(words),
         None,
-        doc="Dependency groups (PEP 735; for requirements files: requirements-GROUP.txt). Default: dev, where it exists.",
+        doc="Dependency groups (PEP 735, or requirements-GROUP.txt). Default: dev, where it exists.",
         example='["dev", "docs"]',
     )
     extras: tuple[str, ...] = key(ListOf(words), (), doc="Extras of the project to install.", example='["postgres"]')
@@ -253,9 +253,7 @@ class Port:
 
     port: int = key(port_number, doc="The port asked for.", example="8000")
     strict: bool = key(flag, False, doc="Fail when it is taken, instead of using the next free one.", example="true")
-    bind: str = key(
-        words, "127.0.0.1", doc="The address of this machine that it is reachable on.", example='"0.0.0.0"'
-    )
+    bind: str = key(words, "127.0.0.1", doc="The address of this machine that it is reachable on.", example='"0.0.0.0"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,7 +303,9 @@ class Network:
 class Spec:
     """The whole file."""
 
-    name: str | None = key(words, None, doc="A label. Default: the project's name, then the folder's.", example='"shop"')
+    name: str | None = key(
+        words, None, doc="A label. Default: the project's name, then the folder's.", example='"shop"'
+    )
     requires: str | None = key(words, None, doc="The versions of envman that understand this file.", example='">=0.1"')
     backend: tuple[str, ...] | None = key(
         Either(
@@ -325,7 +325,7 @@ class Spec:
     system: System = key(Table(System), doc="What the operating system must provide.", example="", factory=System)
     env: Environment = key(
         _EnvironmentShape(),
-        doc="Variables of every process. {…} is filled, {{ and }} are literal; ${VAR} and ${VAR:-x} come from the host.",
+        doc="Variables of every process. {…} is filled, {{ and }} are literal; ${VAR}, ${VAR:-x} are the host's.",
         example="",
         factory=lambda: Environment(variables={}),
     )

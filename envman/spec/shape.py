@@ -1,4 +1,4 @@
-"""Shapes: what a value in the spec may be. One definition parses it, names it in messages and describes it in JSON Schema."""
+"""Shapes: what a value in the spec may be. One definition parses it, names it, and describes it in JSON Schema."""
 
 from __future__ import annotations
 

@@ -1,0 +1,7 @@
+"""`python -m envman`."""
+
+import sys
+
+from envman.entry import main
+
+sys.exit(main())

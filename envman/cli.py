@@ -1,0 +1,384 @@
+"""The command line: the one module that knows click. Every command reads its flags and makes one call."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from envman import __version__
+from envman.answer import Answer, envelope
+from envman.console import Console
+from envman.errors import INTERRUPTED, RUN_FAILED, EnvmanError, UsageError
+from envman.problem import Problem
+from envman.request import Request
+
+_SHELLS = ("bash", "zsh", "fish", "sh", "pwsh", "powershell", "cmd")
+_OUR_WORD = {
+    "exec": "run", "ssh": "shell", "halt": "down", "stop": "down", "start": "up", "sync": "up", "install": "up",
+    "ps": "status", "ls": "list", "rm": "destroy", "delete": "destroy", "enter": "shell", "reload": "restart",
+    "validate": "check", "config": "check", "deactivate": "exit (it leaves the shell)",
+}  # fmt: skip
+_FIRST = ("init", "up", "run", "shell", "down", "status")
+
+
+class _Group(click.Group):
+    """Commands in the order in which people meet them, and a word for those who come from other tools."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*_FIRST, *sorted(name for name in self.commands if name not in _FIRST)]
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and self.get_command(ctx, args[0]) is None:
+            from envman.spec.shape import suggestion
+
+            word = _OUR_WORD.get(args[0])
+            hint = f"the word here is: envman {word}" if word else suggestion(args[0], self.commands)
+            raise UsageError(Problem(message=f'there is no command "{args[0]}"', hint=hint))
+        return super().resolve_command(ctx, args)
+
+
+def _common(*, json: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The flags that may stand before and after the command."""
+    options = [
+        click.option("-C", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Work in this folder."),
+        click.option("--backend", metavar="NAME", help="Use this backend, once."),
+        click.option(
+            "--profile", "profiles", metavar="NAME", multiple=True, help="Add an overlay of the spec; repeatable."
+        ),
+        click.option("--locked", is_flag=True, help="Fail rather than resolve what no lock covers."),
+        click.option("--offline", is_flag=True, help="Use no network."),
+        click.option("-q", "--quiet", is_flag=True, help="Say only what was asked for, and errors."),
+        click.option("-v", "--verbose", is_flag=True, help="Say more, the output of tools included."),
+        click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR."),
+        click.option("-y", "--yes", is_flag=True, help="Answer yes to every question."),
+        *(
+            [click.option("--json", "as_json", is_flag=True, help="Answer with one JSON document on stdout.")]
+            if json
+            else []
+        ),
+    ]
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+_COMMON = (
+    "folder", "backend", "profiles", "locked", "offline", "quiet", "verbose", "no_color", "yes", "as_json"
+)  # fmt: skip
+
+
+def _request(ctx: click.Context, flags: dict[str, Any]) -> Request:
+    before = ctx.obj or {}
+    chosen = {name: flags.pop(name, None) or before.get(name) for name in _COMMON}
+    console = Console(
+        quiet=bool(chosen["quiet"]), verbose=bool(chosen["verbose"]), color=False if chosen["no_color"] else None
+    )
+    folder = Path.cwd() / chosen["folder"] if chosen["folder"] else Path.cwd()
+    if not folder.is_dir():
+        raise UsageError(Problem(message=f"{folder} is not a folder", hint="-C takes the project's folder"))
+    return Request(
+        console=console,
+        folder=folder,
+        backend=chosen["backend"],
+        profiles=tuple(chosen["profiles"]) or None if chosen["profiles"] else None,
+        locked=bool(chosen["locked"]),
+        offline=bool(chosen["offline"]),
+        yes=bool(chosen["yes"]),
+        json=bool(chosen["as_json"]),
+    )
+
+
+def _answer(ctx: click.Context, flags: dict[str, Any], verb: Callable[[Request], Answer]) -> int:
+    """Run a verb and render what it answers: text, or the JSON envelope, whatever happened."""
+    command = ctx.info_name or "envman"
+    as_json = bool(flags.get("as_json") or (ctx.obj or {}).get("as_json"))
+    request: Request | None = None
+    try:
+        request = _request(ctx, flags)
+        answer = verb(request)
+    except EnvmanError as error:
+        console = request.console if request else Console()
+        for problem in error.problems:
+            console.error(problem)
+        if as_json:
+            console.answer(envelope(command, ok=False, result={}, problems=error.problems))
+        return error.exit_code
+    if as_json:
+        request.console.answer(envelope(command, ok=True, result=answer.result, problems=answer.problems))
+    elif answer.text:
+        request.console.answer(answer.text)
+    return answer.code
+
+
+def _enter(ctx: click.Context, flags: dict[str, Any], verb: Callable[[Request], int]) -> int:
+    """Run a verb that becomes another program; its own failures never look like that program's."""
+    console = Console()
+    try:
+        request = _request(ctx, flags)
+        console = request.console
+        return verb(request)
+    except EnvmanError as error:
+        for problem in error.problems:
+            console.error(problem)
+        return RUN_FAILED
+
+
+@click.group(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    invoke_without_command=True,
+    epilog="Exit codes: 0 done, 1 a step failed, 2 usage or spec, 3 engine missing, 4 busy, 5 port taken, 70 a defect.",
+)
+@click.version_option(__version__, message="envman %(version)s")
+@_common()
+@click.pass_context
+def envman(ctx: click.Context, /, **flags: Any) -> int:
+    """One spec file, interchangeable development environments."""
+    ctx.obj = flags
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+    return 0
+
+
+@envman.command()
+@_common()
+@click.option("--starter", metavar="NAME", help="Begin with a small project: web.")
+@click.pass_context
+def init(ctx: click.Context, /, starter: str | None, **flags: Any) -> int:
+    """Write down what was understood, as envman.toml."""
+    from envman.verbs.init import init as verb
+
+    return _answer(ctx, flags, lambda request: verb(request, starter=starter))
+
+
+@envman.command()
+@_common()
+@click.pass_context
+def up(ctx: click.Context, /, **flags: Any) -> int:
+    """Bring the project to what its spec says."""
+    from envman.verbs.up import up as verb
+
+    return _answer(ctx, flags, verb)
+
+
+def _complete_tasks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from envman import active
+
+    try:
+        tasks = active.read(Request(console=Console(quiet=True))).spec.tasks
+    except EnvmanError:
+        return []
+    return [name for name in tasks if name.startswith(incomplete)]
+
+
+@envman.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@_common(json=False)
+@click.option("--no-up", is_flag=True, help="Use the environment as it is.")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="CMD...", shell_complete=_complete_tasks)
+@click.pass_context
+def run(ctx: click.Context, /, no_up: bool, words: tuple[str, ...], **flags: Any) -> int:
+    """Run a task or a program inside; `run -- CMD` is always the program."""
+    from envman.verbs.run import check_words
+    from envman.verbs.run import run as verb
+
+    # click swallows the first --, and with it the difference between a task and a program of its name.
+    program = _separated(words)
+
+    def checked(request: Request) -> int:
+        check_words(words)
+        return verb(request, words, up=not no_up, program=program)
+
+    return _enter(ctx, flags, checked)
+
+
+def _separated(words: Sequence[str]) -> bool:
+    arguments = sys.argv[1:]
+    count = len(words)
+    return bool(count) and arguments[-count - 1 : -count] == ["--"] and arguments[-count:] == list(words)
+
+
+@envman.command()
+@_common(json=False)
+@click.option("--no-up", is_flag=True, help="Use the environment as it is.")
+@click.option("--shell", "named", type=click.Choice(_SHELLS), help="The shell to open. Default: yours.")
+@click.pass_context
+def shell(ctx: click.Context, /, no_up: bool, named: str | None, **flags: Any) -> int:
+    """Open your own shell inside."""
+    from envman.verbs.shell import shell as verb
+
+    return _enter(ctx, flags, lambda request: verb(request, up=not no_up, named=named))
+
+
+@envman.command()
+@_common()
+@click.option("-v", "--volumes", "volumes", is_flag=True, hidden=True)
+@click.pass_context
+def down(ctx: click.Context, /, volumes: bool, **flags: Any) -> int:
+    """Stop what runs, keep everything."""
+    from envman.verbs.down import down as verb
+
+    def checked(request: Request) -> Answer:
+        if volumes:
+            raise UsageError(Problem(message="down keeps all data", hint="to remove it: envman destroy --data"))
+        return verb(request)
+
+    return _answer(ctx, flags, checked)
+
+
+@envman.command()
+@_common()
+@click.pass_context
+def restart(ctx: click.Context, /, **flags: Any) -> int:
+    """Down, then up."""
+    from envman.verbs.restart import restart as verb
+
+    return _answer(ctx, flags, verb)
+
+
+@envman.command()
+@_common()
+@click.option("--data", is_flag=True, help="Remove the data of services as well.")
+@click.pass_context
+def destroy(ctx: click.Context, /, data: bool, **flags: Any) -> int:
+    """Remove what envman made for this project, and nothing else."""
+    from envman.verbs.destroy import destroy as verb
+
+    return _answer(ctx, flags, lambda request: verb(request, data=data))
+
+
+@envman.command()
+@_common()
+@click.pass_context
+def status(ctx: click.Context, /, **flags: Any) -> int:
+    """What is there, verified, and what drifted."""
+    from envman.verbs.status import status as verb
+
+    return _answer(ctx, flags, verb)
+
+
+@envman.command()
+@_common()
+@click.option("--exit-code", is_flag=True, help="Exit with 2 when there is something to do.")
+@click.pass_context
+def plan(ctx: click.Context, /, exit_code: bool, **flags: Any) -> int:
+    """What up would do, and why."""
+    from envman.verbs.plan import plan as verb
+
+    return _answer(ctx, flags, lambda request: verb(request, exit_code=exit_code))
+
+
+@envman.command()
+@_common()
+@click.pass_context
+def check(ctx: click.Context, /, **flags: Any) -> int:
+    """Whether the spec is valid, and what a backend cannot honour."""
+    from envman.verbs.check import check as verb
+
+    return _answer(ctx, flags, verb)
+
+
+@envman.command()
+@_common()
+@click.pass_context
+def doctor(ctx: click.Context, /, **flags: Any) -> int:
+    """What this machine can run, and how to get the rest."""
+    from envman.verbs.doctor import doctor as verb
+
+    return _answer(ctx, flags, verb)
+
+
+@envman.command("list")
+@_common()
+@click.pass_context
+def list_(ctx: click.Context, /, **flags: Any) -> int:
+    """Every environment of yours, with size and last use."""
+    from envman.verbs.list import list_ as verb
+
+    return _answer(ctx, flags, verb)
+
+
+@envman.command()
+@_common()
+@click.option("--upgrade", is_flag=True, help="Take the newest versions that the requirements allow.")
+@click.pass_context
+def lock(ctx: click.Context, /, upgrade: bool, **flags: Any) -> int:
+    """Write every version down, as pylock.toml to commit."""
+    from envman.verbs.lock import lock as verb
+
+    return _answer(ctx, flags, lambda request: verb(request, upgrade=upgrade))
+
+
+@envman.command()
+@_common(json=False)
+@click.option("--shell", "named", type=click.Choice(_SHELLS), help="The shell that will read it. Default: the caller.")
+@click.pass_context
+def activate(ctx: click.Context, /, named: str | None, **flags: Any) -> int:
+    """Print what a shell evaluates to be inside: eval "$(envman activate)"."""
+    from envman.verbs.activate import activate as verb
+
+    return _answer(ctx, flags, lambda request: verb(request, named=named))
+
+
+@envman.command()
+@_common()
+@click.option(
+    "--older", metavar="DAYS", type=click.IntRange(min=0), help="Also environments not used for so many days."
+)
+@click.option("--data", is_flag=True, help="Remove the data of services as well.")
+@click.option("--dry-run", is_flag=True, help="Only show what would go.")
+@click.pass_context
+def prune(ctx: click.Context, /, older: int | None, data: bool, dry_run: bool, **flags: Any) -> int:
+    """Remove what is left of projects that are gone."""
+    from envman.verbs.prune import prune as verb
+
+    return _answer(ctx, flags, lambda request: verb(request, older=older, data=data, dry_run=dry_run))
+
+
+@envman.command()
+@click.argument("shell_name", metavar="SHELL", type=click.Choice(("bash", "zsh", "fish", "pwsh")))
+def completion(shell_name: str) -> int:
+    """Print the completion script of a shell: eval "$(envman completion bash)"."""
+    from click.shell_completion import get_completion_class
+
+    made = get_completion_class("powershell" if shell_name == "pwsh" else shell_name)
+    if made is None:
+        raise UsageError(f"click knows no completion for {shell_name}")
+    click.echo(made(envman, {}, "envman", "_ENVMAN_COMPLETE").source())
+    return 0
+
+
+def _color_choice() -> bool | None:
+    if os.environ.get("NO_COLOR"):
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None
+
+
+def main(arguments: list[str]) -> int:
+    """Parse, run, and answer with the exit code."""
+    for_run = arguments[:1] in (["run"], ["shell"])
+    try:
+        code = envman.main(arguments, prog_name="envman", standalone_mode=False, color=_color_choice())
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return UsageError.exit_code
+    except click.ClickException as error:
+        where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "envman"
+        Console().error(Problem(message=error.format_message(), hint=f"{where} --help"))
+        return RUN_FAILED if for_run else UsageError.exit_code
+    except EnvmanError as error:
+        for problem in error.problems:
+            Console().error(problem)
+        return RUN_FAILED if for_run else error.exit_code
+    except click.Abort:
+        Console().say("\ninterrupted; the next envman up resumes")
+        return INTERRUPTED
+    return code if isinstance(code, int) else 0

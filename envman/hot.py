@@ -1,0 +1,126 @@
+"""The hot path: what can be answered from the ready file alone, before click or anything else is imported."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from envman import paths, ready
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envman.ready import Ready
+
+_SPEC = "envman.toml"
+_MARKERS = ("pyproject.toml", "uv.lock", "pylock.toml", "requirements.txt", ".python-version", "setup.py", "setup.cfg")
+_OVERRIDES = ("ENVMAN_BACKEND", "ENVMAN_PROFILE", "_ENVMAN_COMPLETE")
+
+
+def dispatch(arguments: Sequence[str]) -> int | None:
+    """The exit code of a command that was answered here; None leaves it to the command line proper."""
+    if not arguments or arguments[0] not in _COMMANDS or any(os.environ.get(name) for name in _OVERRIDES):
+        return None
+    found = find(os.getcwd())
+    if found is None:
+        return None
+    return _COMMANDS[arguments[0]](found, arguments[1:])
+
+
+def find(folder: str) -> Ready | None:
+    """The ready file of the project that a folder belongs to, if nothing has changed since it was written."""
+    passed: list[str] = []
+    while True:
+        try:
+            with open(os.path.join(folder, ".envman", "id"), encoding="ascii") as stream:
+                identity = stream.read().strip()
+            break
+        except (OSError, ValueError):
+            above = os.path.dirname(folder)
+            # A project inside another one has not been up yet: only the whole search can tell.
+            if above == folder or os.path.exists(os.path.join(folder, _SPEC)):
+                return None
+            passed.append(folder)
+            folder = above
+    if not identity.isalnum():
+        return None
+    found = ready.read(paths.project_folder(identity))
+    if found is None or found.root != folder or not ready.unchanged(found):
+        return None
+    if any(_could_be_a_project(inner, with_spec=bool(found.facts.get("spec"))) for inner in passed):
+        return None
+    return found
+
+
+def _could_be_a_project(folder: str, *, with_spec: bool) -> bool:
+    if not with_spec:
+        return any(os.path.exists(os.path.join(folder, marker)) for marker in _MARKERS)
+    try:
+        with open(os.path.join(folder, "pyproject.toml"), "rb") as stream:
+            return b"envman" in stream.read()
+    except OSError:
+        return False
+
+
+def _used(found: Ready) -> None:
+    # `list` shows when an environment was last used: the ready file's time is that note.
+    try:
+        os.utime(os.path.join(paths.project_folder(found.identity), ready.FILE))
+    except OSError:
+        pass
+
+
+def _run(found: Ready, words: Sequence[str]) -> int | None:
+    from envman import process, variables
+
+    program = words[:1] == ["--"]
+    words = words[1:] if program else words
+    if not words or (words[0].startswith("-") and not program):
+        return None
+    argv = list(words)
+    if not program and words[0] in found.tasks:
+        kind, *task = found.tasks[words[0]]
+        if kind and len(words) > 1:
+            return None  # arguments of a shell line are put together in one place only
+        argv = ["sh", "-c", *task] if kind else [*task, *words[1:]]
+    try:
+        values = variables.resolve(found.env_files, found.variables, os.environ)
+    except variables.VariableError:
+        return None
+    enter = __import__(found.enter, fromlist=["enter"])
+    inner, env, cwd = enter.enter(found.place, values, os.environ, argv, os.getcwd())
+    _used(found)
+    try:
+        os.chdir(cwd)
+        process.replace(inner, env)
+    except OSError:
+        return None
+
+
+def _up(found: Ready, words: Sequence[str]) -> int | None:
+    if words or found.facts.get("start"):
+        return None
+    _used(found)
+    sys.stderr.write(f"{found.summary} · ready, nothing to do\n")
+    return 0
+
+
+def _activate(found: Ready, words: Sequence[str]) -> int | None:
+    if len(words) not in (0, 2) or (words and words[0] != "--shell"):
+        return None
+    from envman import shells, variables
+
+    name = words[1] if words else shells.detect(os.environ, shells.parent_name())
+    if name not in shells.SHELLS:
+        return None
+    try:
+        values = variables.resolve(found.env_files, found.variables, os.environ)
+    except variables.VariableError:
+        return None
+    enter = __import__(found.enter, fromlist=["change"])
+    sys.stdout.write(shells.module(name).activate(enter.change(found.place, values)))
+    return 0
+
+
+_COMMANDS = {"run": _run, "up": _up, "activate": _activate}

@@ -1,0 +1,45 @@
+"""`envman shell`: the user's own shell, inside."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+from envman import inside, process, shells
+from envman.backend import enter_of
+from envman.errors import RUN_NOT_FOUND, UsageError
+from envman.problem import Problem
+from envman.provision import provision
+from envman.request import Request
+from envman.verbs.enter import without_up
+
+
+def shell(request: Request, *, up: bool, named: str | None) -> int:
+    """Open it; answers only when that was impossible."""
+    if up:
+        done = provision(request, "shell", start=False, announce=True)
+        found, observed = done.active, done.observed
+    else:
+        found, observed = without_up(request)
+    if request.environ.get("ENVMAN_ACTIVE") == observed.generation:
+        raise UsageError(Problem(message=f"already inside {found.project.name}", hint="exit leaves it"))
+    name = named or shells.detect(request.environ, shells.parent_name())
+    path = request.environ.get("SHELL", "")
+    path = path if os.path.basename(path).removesuffix(".exe") == name else name
+    place = found.backend.place(found.project, observed)
+    values = inside.resolve(found.project, request.environ)
+    change = enter_of(found.backend.ENTER).change(place, values)
+    folder = tempfile.mkdtemp(prefix="envman-shell-")
+    launch = shells.module(name).launch(change, path, folder, request.environ)
+    for file, text in launch.files.items():
+        descriptor = os.open(os.path.join(folder, file), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+    request.console.say(f"{found.project.name} · {found.backend.NAME} · {name}; exit leaves it")
+    try:
+        process.replace(launch.argv, {**request.environ, **launch.variables})
+    except OSError as error:
+        request.console.error(
+            Problem(message=f"{path} cannot be started: {error.strerror}", hint="envman shell --shell bash")
+        )
+        return RUN_NOT_FOUND

@@ -1,0 +1,40 @@
+"""`envman up`: bring the project to what its spec says."""
+
+from __future__ import annotations
+
+from envman.answer import Answer
+from envman.provision import Provisioned, provision, suggestions
+from envman.request import Request
+from envman.verbs.status import describe
+
+
+def up(request: Request) -> Answer:
+    """Do what is missing, and say where things are."""
+    done = provision(request, "up", start=True, announce=True)
+    project, console = done.active.project, request.console
+    for problem in done.told:
+        console.warn(problem)
+    if done.plan.steps:
+        mark = f" {console.marks[2]} "
+        console.say(f"Ready in {done.seconds:.1f} s.   {mark.join(suggestions(project))}")
+    else:
+        console.say(nothing_to_do(f"{project.name} · {done.active.backend.NAME} · Python {done.observed.python}"))
+    for line in _hints(done):
+        console.say(line)
+    result = {"steps": [step.as_json() for step in done.plan.steps], **describe(done.active, done.observed)}
+    return Answer(result=result, problems=done.told)
+
+
+def nothing_to_do(summary: str) -> str:
+    """The answer of an `up` that finds everything as the spec says."""
+    return f"{summary} · ready, nothing to do"
+
+
+def _hints(done: Provisioned) -> list[str]:
+    project = done.active.project
+    hints = [f"  port {name}: {port}" for name, port in project.ports.items()] if done.plan.steps else []
+    if done.plan.steps and done.observed.executable and ".envman" in done.observed.executable:
+        hints.append(f"  for editors, the interpreter is {done.observed.executable}")
+    if done.plan.steps and project.spec_file is None:
+        hints.append("  envman init writes down what was understood")
+    return hints

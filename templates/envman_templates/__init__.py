@@ -1,0 +1,1 @@
+"""Files that envman hands out: the starters of `envman init --starter`."""
