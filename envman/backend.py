@@ -35,14 +35,6 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
-    """What this machine offers a backend: facts worth showing, and what is missing with the command that mends it."""
-
-    facts: tuple[str, ...] = ()
-    missing: tuple[Problem, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """One look at a project on a backend; planning uses nothing else."""
 
@@ -105,8 +97,11 @@ class Backend(Protocol):
     ENTER: str  # the import-light module with `enter` and `change`, which the hot path loads
     OPTIONS: Shape[Any] | None  # the shape of its own table in the spec
 
-    def probe(self, environ: Mapping[str, str]) -> Probe:
-        """Whether this machine can run it. No code of the project runs."""
+    def missing(self, environ: Mapping[str, str]) -> Sequence[Problem]:
+        """What keeps this machine from running it, each with the command that mends it. Quick."""
+
+    def facts(self, environ: Mapping[str, str]) -> Sequence[str]:
+        """What `doctor` shows of what the backend finds here; may take its time."""
 
     def check(self, spec: Spec) -> Sequence[Fault]:
         """The keys of the spec that it cannot honour."""
@@ -208,7 +203,7 @@ def choose(names: Sequence[str], environ: Mapping[str, str]) -> tuple[Backend, t
     passed: list[Problem] = []
     for name in names:
         backend = load(name)
-        missing = backend.probe(environ).missing
+        missing = backend.missing(environ)
         if not missing:
             return backend, tuple(passed)
         passed += missing

@@ -42,7 +42,7 @@ class _Group(click.Group):
         return super().resolve_command(ctx, args)
 
 
-def _common(*, json: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _common(*, json: bool = True, short_verbose: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The flags that may stand before and after the command."""
     options = [
         click.option("-C", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Work in this folder."),
@@ -53,7 +53,12 @@ def _common(*, json: bool = True) -> Callable[[Callable[..., Any]], Callable[...
         click.option("--locked", is_flag=True, help="Fail rather than resolve what no lock covers."),
         click.option("--offline", is_flag=True, help="Use no network."),
         click.option("-q", "--quiet", is_flag=True, help="Say only what was asked for, and errors."),
-        click.option("-v", "--verbose", is_flag=True, help="Say more, the output of tools included."),
+        click.option(
+            *(["-v"] if short_verbose else []),
+            "--verbose",
+            is_flag=True,
+            help="Say more, the output of tools included.",
+        ),
         click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR."),
         click.option("-y", "--yes", is_flag=True, help="Answer yes to every question."),
         *(
@@ -219,7 +224,7 @@ def shell(ctx: click.Context, /, no_up: bool, named: str | None, **flags: Any) -
 
 
 @envman.command()
-@_common()
+@_common(short_verbose=False)  # `down -v` means something dangerous elsewhere
 @click.option("-v", "--volumes", "volumes", is_flag=True, hidden=True)
 @click.pass_context
 def down(ctx: click.Context, /, volumes: bool, **flags: Any) -> int:

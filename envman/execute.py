@@ -12,7 +12,7 @@ from envman.dependencies import resolve
 from envman.dependencies.resolve import Resolve
 from envman.errors import EnvmanError, StepFailed
 from envman.hooks import RunHook
-from envman.plan import Plan, Step
+from envman.plan import Goal, Plan, Step
 from envman.problem import Problem
 from envman.project import Project
 from envman.request import Request
@@ -58,9 +58,9 @@ class Executor:
     def run(self, plan: Plan) -> None:
         """Do every step; the first that fails ends it."""
         for step in plan.steps:
-            self._do(step)
+            self._do(step, note="\n".join(step.changes) if plan.goal is Goal.UP else "")
 
-    def _do(self, step: Step) -> None:
+    def _do(self, step: Step, *, note: str) -> None:
         self._log.write(f"--- {step.name}: {step.title} # {step.reason}")
         with self._request.console.step(step.name, step.title) as line:
             job = Job(
@@ -77,7 +77,7 @@ class Executor:
             except EnvmanError as error:
                 self._log.write("\n".join(problem.message for problem in error.problems))
                 raise self._with_log(error) from error
-            line.done(title, note="\n".join(step.changes))
+            line.done(title, note=note)
 
     def _operate(self, step: Step, job: Job) -> str | None:
         if isinstance(step.operation, Resolve):

@@ -71,7 +71,7 @@ def size_of(folder: Path) -> int:
                         if (facts.st_dev, facts.st_ino) in seen:
                             continue
                         seen.add((facts.st_dev, facts.st_ino))
-                    total += getattr(facts, "st_blocks", facts.st_size / 512) * 512
+                    total += facts.st_blocks * 512 if hasattr(facts, "st_blocks") else facts.st_size
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
         except OSError:

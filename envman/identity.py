@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +80,7 @@ def _remembered(root: Path, name: str) -> Identity | None:
 
 def claim(root: Path, name: str) -> Identity:
     """The project's identity, made when it has none; moved folders are adopted."""
-    identity = find(root, name) or Identity(id=secrets.token_hex(8))
+    identity = find(root, name) or Identity(id=os.urandom(8).hex())
     generated = root / GENERATED
     generated.mkdir(exist_ok=True)
     if _id_in(root) != identity.id:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from envman import variables
 from envman.errors import UsageError
@@ -51,7 +52,7 @@ def env_files(project: Project) -> list[tuple[str, bool]]:
 
 def as_error(error: VariableError) -> UsageError:
     """The failure of a value, for the user."""
-    file = layer.shown(layer.Path(error.file)) if error.file else None
+    file = layer.shown(Path(error.file)) if error.file else None
     return UsageError(Problem(message=error.message, hint=error.hint, file=file, line=error.line))
 
 

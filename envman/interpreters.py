@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from envman import process
-
-Version = tuple[int, ...]
+from envman import process, versions
+from envman.versions import Version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +47,8 @@ class Request:
             return asked[:length] == version[:length]
         if not self.text:
             return version >= (3, 9)
-        from packaging.specifiers import SpecifierSet
-
-        known = ".".join(map(str, version))
-        candidates = [known] if len(version) > 2 else [f"{known}.0", f"{known}.99"]
-        return any(SpecifierSet(self.text).contains(candidate) for candidate in candidates)
+        candidates = [version] if len(version) > 2 else [(*version, 0), (*version, 99)]
+        return any(versions.contains(self.text, candidate) for candidate in candidates)
 
 
 def _version_in(name: str) -> Version | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from envman import identity
+from envman import identity, versions
 from envman.dependencies import source
 from envman.dependencies.source import Source
 from envman.errors import UsageError
@@ -129,18 +129,14 @@ def _python_request(root: Path, spec: Spec, packages: Source) -> PythonRequest:
 
 
 def _valid_range(root: Path, text: str) -> str:
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-    try:
-        SpecifierSet(text)
-    except InvalidSpecifier:
+    if not versions.is_valid(text):
         problem = Problem(
             message=f'requires-python "{text}" is not a range of versions',
             hint='write, for example, ">=3.11"',
             file=layer.shown(root / "pyproject.toml"),
             key="project.requires-python",
         )
-        raise UsageError(problem) from None
+        raise UsageError(problem)
     return text
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -96,7 +96,7 @@ def _create(operation: CreateEnvironment, job: Job) -> str | None:
     interpreter = _interpreter(operation, job)
     _set_aside(prefix, layout.aside(project))
     owner = project.identity.id if project.identity else ""
-    note = Marker(project=owner, path=str(prefix), generation=secrets.token_hex(6), base=str(interpreter))
+    note = Marker(project=owner, path=str(prefix), generation=os.urandom(6).hex(), base=str(interpreter))
     try:
         prefix.mkdir(parents=True, exist_ok=True)
         marker.write(prefix, note)

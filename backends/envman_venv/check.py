@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from envman import interpreters
-from envman.backend import Probe
 from envman.dependencies import uv
+from envman.problem import Problem
 from envman.spec.model import Spec
 from envman.spec.shape import Fault
 
 
-def probe(environ: Mapping[str, str]) -> Probe:
-    """The host always has the interpreter that envman itself runs on, so nothing can be missing."""
+def missing(environ: Mapping[str, str]) -> list[Problem]:
+    """Nothing can be missing: the host always has the interpreter that envman itself runs on."""
+    return []
+
+
+def facts(environ: Mapping[str, str]) -> list[str]:
+    """The interpreters of this machine, and what installs packages."""
     found = [str(one) for one in interpreters.installed(environ)]
-    installer = uv.find()
-    return Probe(facts=(f"Python {', '.join(found)}", f"installer: {installer or 'pip (uv was not found)'}"))
+    return [f"Python {', '.join(found)}", f"installer: {uv.find() or 'pip (uv was not found)'}"]
 
 
 def check(spec: Spec) -> list[Fault]:

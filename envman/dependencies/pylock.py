@@ -30,8 +30,8 @@ def selected(lock: dict[str, Any], python: str) -> dict[str, str]:
     """Name and version of what the lock installs with this Python on this machine."""
     from packaging.markers import InvalidMarker, Marker, default_environment
 
-    environment = {
-        **default_environment(),
+    environment: dict[str, str] = {
+        **{key: str(value) for key, value in default_environment().items()},
         "python_full_version": python if python.count(".") > 1 else f"{python}.0",
         "python_version": ".".join(python.split(".")[:2]),
     }

@@ -87,7 +87,7 @@ _MEANINGS = (
     ("error sending request", "the package index cannot be reached", _CHECK_NETWORK),
     ("Failed to build", "a package could not be built", "its output is above; a compiler or a library may be missing"),
     ("No solution found", "the requirements contradict each other", "loosen one of those that are named above"),
-    ("doesn't have a", "a package has no wheel for this Python and platform", "choose another version of it, or of Python"),
+    ("doesn't have a", "a package has no wheel for this Python and platform", "choose another version of it"),
 )  # fmt: skip
 
 

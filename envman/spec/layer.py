@@ -7,7 +7,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from envman.errors import UsageError
 from envman.problem import Problem
@@ -33,12 +33,12 @@ class Layer:
         """Whether this layer itself says something at the path."""
         here: Any = self.table
         for step in path:
-            if (isinstance(here, dict) and step in here) or (
-                isinstance(here, list) and isinstance(step, int) and step < len(here)
-            ):
-                here = here[step]
-            else:
+            if isinstance(here, dict):
+                if step not in here:
+                    return False
+            elif not isinstance(here, list) or not isinstance(step, int) or step >= len(here):
                 return False
+            here = here[cast("Any", step)]
         return True
 
     def problem(self, fault: shape.Fault) -> Problem:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from envman import __version__
+from envman import __version__, versions
 from envman.errors import UsageError
 from envman.problem import Problem
 from envman.spec import check, layer, shape
@@ -124,15 +124,12 @@ def _check_requires(layers: Sequence[Layer], merged: Mapping[str, Any]) -> None:
     asked = merged.get("requires")
     if not isinstance(asked, str):
         return
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
     owner = _owner(layers, ("requires",))
-    try:
-        if SpecifierSet(asked).contains(__version__, prereleases=True):
-            return
-    except InvalidSpecifier:
+    if not versions.is_valid(asked):
         fault = shape.Fault(("requires",), f'"{asked}" is not a range of versions', 'write, for example, ">=0.1"')
-        raise UsageError(owner.problem(fault)) from None
+        raise UsageError(owner.problem(fault))
+    if versions.contains(asked, versions.release(__version__)):
+        return
     fault = shape.Fault(
         ("requires",), f"the project asks for envman {asked}, this is {__version__}", "uv tool upgrade envman"
     )

@@ -8,6 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 Path = tuple[str | int, ...]
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,12 @@ class Refused(Exception):
 Report = Callable[[Fault], None]
 
 
-class Shape(Protocol[T]):
+class Shape(Protocol[T_co]):
     """One kind of value. `parse` reports what is wrong and then answers with None."""
 
     says: str
 
-    def parse(self, value: object, path: Path, report: Report) -> T | None: ...
+    def parse(self, value: object, path: Path, report: Report) -> T_co | None: ...
     def schema(self) -> dict[str, Any]: ...
 
 
@@ -63,7 +64,8 @@ class Scalar(Generic[T]):
 
     def parse(self, value: object, path: Path, report: Report) -> T | None:
         if type(value) is not self.kind:
-            return _wrong_type(self, value, path, report)
+            _wrong_type(self, value, path, report)
+            return None
         try:
             return self._check(value) if self._check else cast("T", value)
         except Refused as refused:
@@ -95,7 +97,8 @@ class ListOf(Generic[T]):
 
     def parse(self, value: object, path: Path, report: Report) -> tuple[T, ...] | None:
         if not isinstance(value, list):
-            return _wrong_type(self, value, path, report)
+            _wrong_type(self, value, path, report)
+            return None
         parsed = [self.item.parse(item, (*path, index), report) for index, item in enumerate(value)]
         return tuple(item for item in parsed if item is not None)
 
@@ -113,7 +116,8 @@ class TableOf(Generic[T]):
 
     def parse(self, value: object, path: Path, report: Report) -> dict[str, T] | None:
         if not isinstance(value, dict):
-            return _wrong_type(self, value, path, report)
+            _wrong_type(self, value, path, report)
+            return None
         parsed: dict[str, T] = {}
         for name, content in value.items():
             if content is False:
@@ -144,7 +148,8 @@ class Either(Generic[T]):
             if type(value) is kind:
                 parsed = shape.parse(value, path, report)
                 return None if parsed is None else convert(parsed)
-        return _wrong_type(self, value, path, report)
+        _wrong_type(self, value, path, report)
+        return None
 
     def schema(self) -> dict[str, Any]:
         return {"anyOf": [shape.schema() for _, shape, _ in self._shapes]}
@@ -169,7 +174,8 @@ class Table(Generic[T]):
 
     def parse(self, value: object, path: Path, report: Report) -> T | None:
         if not isinstance(value, dict):
-            return _wrong_type(self, value, path, report)
+            _wrong_type(self, value, path, report)
+            return None
         parsed: dict[str, Any] = {}
         complete = True
         for name, content in value.items():

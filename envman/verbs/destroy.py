@@ -58,9 +58,8 @@ def _going(project: Project, request: Request, *, data: bool) -> list[tuple[Path
     if project.generated.exists():
         going.append((project.generated, size_of(project.generated)))
     if project.folder and project.folder.exists():
-        for entry in sorted(project.folder.iterdir()):
-            if data or entry.name != KEPT:
-                going.append((entry, size_of(entry) if entry.is_dir() else entry.stat().st_size))
+        kept = 0 if data else size_of(project.folder / KEPT)
+        going.append((project.folder, size_of(project.folder) - kept))
     return going
 
 

@@ -23,21 +23,22 @@ def doctor(request: Request) -> Answer:
     result: dict[str, object] = {}
     for name, module in backend.registered().items():
         one = as_backend(import_module(module))
-        probe = one.probe(request.environ)
+        missing = one.missing(request.environ)
+        facts = [] if missing else list(one.facts(request.environ))
         mark = (
             console.style(console.marks[1], "red", out=True)
-            if probe.missing
+            if missing
             else console.style(console.marks[0], "green", out=True)
         )
         lines.append(f"{mark} {name}: {one.SUMMARY}")
-        lines += [f"    {fact}" for fact in probe.facts]
-        for problem in probe.missing:
+        lines += [f"    {fact}" for fact in facts]
+        for problem in missing:
             lines.append(f"    {problem.message}")
             lines += [f"      {console.marks[3]} {line}" for line in (problem.hint or "").splitlines()]
         result[name] = {
-            "usable": not probe.missing,
-            "facts": list(probe.facts),
-            "missing": [problem.as_json() for problem in probe.missing],
+            "usable": not missing,
+            "facts": facts,
+            "missing": [problem.as_json() for problem in missing],
         }
     return Answer(
         result={"version": __version__, "data": paths.data_folder(), "backends": result}, text="\n".join(lines)

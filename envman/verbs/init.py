@@ -40,7 +40,7 @@ def init(request: Request, *, starter: str | None) -> Answer:
     made += _ignore_local(root)
     for name in made:
         request.console.say(f"  wrote {name}")
-    request.console.say("envman up")
+    request.console.say("next: envman up")
     return Answer(result={"root": str(root), "files": made})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from envman import inside, process
 from envman.backend import enter_of
@@ -37,9 +37,7 @@ def run(request: Request, words: Sequence[str], *, up: bool, program: bool) -> i
         return not_started(request, argv[0], error, project.spec.tasks, env.get("PATH", ""))
 
 
-def not_started(
-    request: Request, program: str, error: OSError, tasks: Sequence[str] | dict[str, object], path: str
-) -> int:
+def not_started(request: Request, program: str, error: OSError, tasks: Iterable[str], path: str) -> int:
     """Say why a program could not start, and which one was probably meant."""
     if isinstance(error, FileNotFoundError):
         message, code = f'"{program}" is neither a task nor a program here', RUN_NOT_FOUND

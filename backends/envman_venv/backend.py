@@ -1,0 +1,28 @@
+"""The face of the venv backend: interpreter and packages of the host, in an environment that is the project's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from envman.backend import Job
+from envman_venv.check import check, facts, missing
+from envman_venv.observe import observe, place, usage, watched
+from envman_venv.plan import plan
+
+__all__ = [
+    "ENTER", "NAME", "OPTIONS", "RANK", "SUMMARY",
+    "apply", "check", "facts", "missing", "observe", "place", "plan", "usage", "watched",
+]  # fmt: skip
+
+NAME = "venv"
+SUMMARY = "isolates interpreter and packages; no daemon, no root"
+RANK = 0
+ENTER = "envman_venv.enter"
+OPTIONS = None
+
+
+def apply(operation: Any, job: Job) -> str | None:
+    """Carry out one operation; the tools for that are loaded only now."""
+    from envman_venv import apply as tools
+
+    return tools.apply(operation, job)

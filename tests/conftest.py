@@ -1,0 +1,74 @@
+"""What all tests share: nothing reaches the user's own folders, and only tests with a scratch project start processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from tests.support.index import Index
+from tests.support.scratch import Scratch
+from tests.support.wheels import make_sdist, make_wheel
+
+_MAY_START = ("shells", "docs", "engine", "support", "bench")
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVMAN_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("ENVMAN_CACHE", str(tmp_path / "cache"))
+    for name in ("ENVMAN_BACKEND", "ENVMAN_PROFILE", "ENVMAN_TRUST", "VIRTUAL_ENV"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _starts_nothing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that does not say it works on a scratch project cannot start a process."""
+    if "scratch" in request.fixturenames or any(word in request.path.parts for word in _MAY_START):
+        return
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        pytest.fail("this test starts a process, and has no scratch project")
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
+
+
+@pytest.fixture(scope="session")
+def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packages that the tests install: small, quick, and always the same."""
+    folder = tmp_path_factory.mktemp("wheelhouse")
+    for version in ("1.0", "2.0"):
+        make_wheel(folder, "alpha", version, modules={"alpha.py": f"version = '{version}'\n"})
+    make_wheel(folder, "beta", "1.0", requires=["alpha"], modules={"beta.py": "import alpha\n"})
+    make_wheel(
+        folder, "gamma", "1.0", modules={"gamma.py": "def main():\n    print('gamma speaks')\n"}, scripts={"gamma": "gamma:main"}
+    )
+    make_wheel(folder, "onwindows", "1.0")
+    make_wheel(folder, "platformed", "1.0", requires=["onwindows; sys_platform == 'win32'", "alpha"])
+    make_sdist(folder, "unbuildable", "1.0", fails=True, static=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def index(wheelhouse: Path) -> Iterator[Index]:
+    """A package index of the tests' own, so that they need no network."""
+    with Index(wheelhouse) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def uv_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache for all tests of a session."""
+    return tmp_path_factory.mktemp("uv-cache")
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, index: Index, uv_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Scratch:
+    """An empty project folder with a user of its own."""
+    monkeypatch.setenv("ENVMAN_TEST_UV_CACHE", str(uv_cache))
+    os.environ.pop("VIRTUAL_ENV", None)
+    return Scratch(tmp_path, index.url)

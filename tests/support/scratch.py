@@ -1,0 +1,121 @@
+"""A scratch project with a user's data folder of its own, driven through the real command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# What the developer's own shell may hold must not reach a test.
+_FOREIGN = ("VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "CONDA_PREFIX")
+_FOREIGN_PREFIXES = ("ENVMAN_", "UV_", "PIP_")
+_COMMAND = (sys.executable, "-m", "envman")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one call of envman ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The document on stdout."""
+        return json.loads(self.out)
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The result in the document, of a call that succeeded."""
+        assert self.json["ok"], self.json
+        found: dict[str, Any] = self.json["result"]
+        return found
+
+
+class Scratch:
+    """A folder, the variables of its user, and the calls made there."""
+
+    def __init__(self, home: Path, index: str, *, name: str = "shop") -> None:
+        self.home = home
+        self.root = home / name
+        self.data = home / "data"
+        self.root.mkdir(parents=True, exist_ok=True)
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in _FOREIGN and not name.startswith(_FOREIGN_PREFIXES)
+        }
+        self.environ = {
+            **kept,
+            "HOME": str(home),
+            "ENVMAN_DATA": str(self.data),
+            "ENVMAN_CACHE": str(home / "cache"),
+            "XDG_CONFIG_HOME": str(home / "config"),
+            "UV_CACHE_DIR": os.environ.get("ENVMAN_TEST_UV_CACHE", str(home / "uv-cache")),
+            "UV_DEFAULT_INDEX": index,
+            "PIP_CONFIG_FILE": os.devnull,
+            "PYENV_ROOT": os.environ.get("PYENV_ROOT", str(Path.home() / ".pyenv")),
+        }
+
+    def write(self, files: Mapping[str, str]) -> None:
+        """Put files into the project."""
+        for name, text in files.items():
+            file = self.root / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+
+    def start(self, *words: str, cwd: Path | None = None, **variables: str) -> subprocess.Popen[str]:
+        """Begin a call, and leave it running."""
+        return subprocess.Popen(
+            [*_COMMAND, *words],
+            cwd=cwd or self.root,
+            env={**self.environ, **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def envman(self, *words: str, cwd: Path | None = None, stdin: str = "", **variables: str) -> Outcome:
+        """Call envman as a user would."""
+        done = subprocess.run(
+            [*_COMMAND, *words],
+            cwd=cwd or self.root,
+            env={**self.environ, **variables},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    def up(self, *words: str, **variables: str) -> dict[str, Any]:
+        """Bring it up; the result of `up --json`."""
+        outcome = self.envman("up", "--json", *words, **variables)
+        assert outcome.code == 0, outcome.err
+        return outcome.result
+
+    def status(self, **variables: str) -> dict[str, Any]:
+        """The result of `status --json`."""
+        outcome = self.envman("status", "--json", **variables)
+        assert outcome.code == 0, outcome.err
+        return outcome.result
+
+    def installed(self) -> dict[str, str]:
+        """What the environment's own interpreter finds."""
+        script = (
+            "import importlib.metadata as m, json;"
+            "print(json.dumps({d.metadata['Name'].lower(): d.version for d in m.distributions()}))"
+        )
+        outcome = self.envman("run", "--no-up", "python", "-c", script)
+        assert outcome.code == 0, outcome.err
+        found: dict[str, str] = json.loads(outcome.out)
+        return found
