@@ -22,3 +22,9 @@ class Masker:
         for value in self._values:
             text = text.replace(value, _MASK)
         return _IN_URL.sub(_MASK, text) if "://" in text else text
+
+
+def has_credentials(text: str) -> bool:
+    """Whether an address in the text carries a password."""
+    found = _IN_URL.search(text)
+    return found is not None and ":" in found.group()

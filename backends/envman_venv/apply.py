@@ -49,7 +49,7 @@ def _fetch(operation: FetchPython, job: Job) -> str | None:
         network=job.project.spec.network,
         project=job.project.source.project,
     )
-    env.update({"UV_PYTHON_DOWNLOADS": "manual", "UV_HTTP_RETRIES": "1", "UV_HTTP_CONNECT_TIMEOUT": "10"})
+    env.update({"UV_PYTHON_DOWNLOADS": "manual", "UV_HTTP_RETRIES": "0", "UV_HTTP_CONNECT_TIMEOUT": "10"})
     done = process.stream(
         [program, "python", "install", "--no-bin", operation.version],
         env=env,

@@ -9,6 +9,7 @@ from envman.dependencies import uv
 from envman.problem import Problem
 from envman.spec.model import Spec
 from envman.spec.shape import Fault
+from envman_venv import system
 
 
 def missing(environ: Mapping[str, str]) -> list[Problem]:
@@ -24,7 +25,13 @@ def facts(environ: Mapping[str, str]) -> list[str]:
 
 def check(spec: Spec) -> list[Fault]:
     """Keys that only an isolated system can honour."""
+    lacking = system.missing(spec.system.packages)
     return [
-        Fault(("services", name), "the venv backend of this version starts no services", "start it yourself, for now")
-        for name in spec.services
+        *([Fault(("system", "packages"), *lacking)] if lacking else []),
+        *(
+            Fault(
+                ("services", name), "the venv backend of this version starts no services", "start it yourself, for now"
+            )
+            for name in spec.services
+        ),
     ]

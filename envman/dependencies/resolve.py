@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +11,14 @@ from typing import Protocol
 
 from envman import process
 from envman.console import StepLine
-from envman.dependencies import pylock, uv
+from envman.dependencies import installed, pylock, uv
 from envman.dependencies.source import Kind, Source
 from envman.errors import StepFailed
 from envman.files import content, digest, write_staged
 from envman.plan import Step
 from envman.problem import Problem
 from envman.project import Project
+from envman.secrets import has_credentials
 
 ARTEFACT = "pylock.toml"
 _EXTRA = "pylock.extra.toml"
@@ -155,6 +157,7 @@ def _compile(
         "--output-file", str(target), *inputs, str(asked),
     ]  # fmt: skip
     run_uv(work, arguments, f"could not resolve {source.label}")
+    _refuse_credentials(target)
 
 
 def _seed(target: Path, project: Project) -> None:
@@ -208,7 +211,7 @@ def _own_lock(work: Work, target: Path, executable: str) -> Path:
     """The project's lock as a pylock file."""
     source = work.project.source
     if source.kind is Kind.PYLOCK:
-        return source.files[0]
+        return _with_project(work.project, source.files[0], target)
     arguments = [
         "export", "--format", "pylock.toml", "--quiet", "--no-header", "--no-annotate", "--no-default-groups",
         *(word for group in source.groups for word in ("--group", group)),
@@ -223,7 +226,30 @@ def _own_lock(work: Work, target: Path, executable: str) -> Path:
         done = _try_uv(work, [*arguments, "--locked"])
     if done.code:
         raise _failed(work, done, "could not read uv.lock")
+    _refuse_credentials(target)
     return target
+
+
+def _with_project(project: Project, lock: Path, target: Path) -> Path:
+    """The lock, with the project itself added where its writer left it out."""
+    declared = project.source.project.get("project")
+    name = declared.get("name") if isinstance(declared, dict) else None
+    named = {installed.normal(entry["name"]) for entry in pylock.packages(pylock.read(lock))}
+    if not project.source.installs_project or not isinstance(name, str) or installed.normal(name) in named:
+        return lock
+    place = os.path.relpath(project.root, target.parent).replace(os.sep, "/")
+    pylock.join(lock, {"packages": [{"name": name, "directory": {"path": place, "editable": True}}]}, target)
+    return target
+
+
+def _refuse_credentials(lock: Path) -> None:
+    # uv writes a direct address as it was given, password and all, and a lock is made to be shared.
+    for number, line in enumerate(lock.read_text(encoding="utf-8").splitlines(), 1):
+        if has_credentials(line):
+            lock.unlink()
+            message = f"a direct address with a password would be written into the lock (line {number})"
+            hint = "take user and password out of the requirement, and put them into ~/.netrc"
+            raise StepFailed(Problem(message=message, hint=hint))
 
 
 def artefacts(work: Work, python: str, executable: str) -> list[Path]:

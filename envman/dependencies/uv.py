@@ -13,6 +13,16 @@ from envman.spec.model import Network
 
 # Flags that mean a project or an environment of somebody else.
 _FOREIGN = ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "UV_WORKING_DIRECTORY", "CONDA_PREFIX", "PYTHONHOME")
+# Settings of the user's that would bend what the lock says.
+_BENDING = (
+    "UV_CONSTRAINT",
+    "UV_OVERRIDE",
+    "UV_BUILD_CONSTRAINT",
+    "UV_EXCLUDE",
+    "UV_NO_EDITABLE",
+    "UV_FROZEN",
+    "UV_LOCKED",
+)
 _OWN_INDEXES = ("index", "index-url", "extra-index-url", "find-links", "no-index", "pip")
 
 
@@ -41,7 +51,7 @@ def environment(
     environ: Mapping[str, str], root: Path, *, offline: bool, network: Network, project: Mapping[str, Any]
 ) -> dict[str, str]:
     """The variables for uv: the user's, pip's settings in uv's words, the company's CA, nothing of other tools."""
-    variables = {name: value for name, value in environ.items() if name not in _FOREIGN}
+    variables = {name: value for name, value in environ.items() if name not in (*_FOREIGN, *_BENDING)}
     if not _names_indexes(project, root, environ):
         variables.update(pip_settings.as_uv_variables(environ))
     variables.update(certificates(network, root, environ))
@@ -70,6 +80,7 @@ _ONCE_ONLINE = "run it once without --offline"
 _CHECK_NETWORK = "check the network, the index's address, or the proxy"
 _NOT_CACHED = "something is not in the cache, and --offline forbids to fetch it"
 _MEANINGS = (
+    ("needs to be updated, but", "uv.lock is older than pyproject.toml, and --locked forbids to renew it", "uv lock"),
     ("No space left on device", "the disk is full", _FREE_ROOM),
     ("Disk quota exceeded", "the disk quota is used up", _FREE_ROOM),
     ("Read-only file system", "the folder is read-only", "run envman where it may write"),

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,12 @@ class Scratch:
 
     def envman(self, *words: str, cwd: Path | None = None, stdin: str = "", **variables: str) -> Outcome:
         """Call envman as a user would."""
+        return self.call(words, variables, cwd=cwd, stdin=stdin)
+
+    def call(
+        self, words: Sequence[str], variables: Mapping[str, str], *, cwd: Path | None = None, stdin: str = ""
+    ) -> Outcome:
+        """The same, with the variables as one value."""
         done = subprocess.run(
             [*_COMMAND, *words],
             cwd=cwd or self.root,
@@ -99,13 +105,13 @@ class Scratch:
 
     def up(self, *words: str, **variables: str) -> dict[str, Any]:
         """Bring it up; the result of `up --json`."""
-        outcome = self.envman("up", "--json", *words, **variables)
+        outcome = self.call(("up", "--json", *words), variables)
         assert outcome.code == 0, outcome.err
         return outcome.result
 
     def status(self, **variables: str) -> dict[str, Any]:
         """The result of `status --json`."""
-        outcome = self.envman("status", "--json", **variables)
+        outcome = self.call(("status", "--json"), variables)
         assert outcome.code == 0, outcome.err
         return outcome.result
 

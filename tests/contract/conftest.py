@@ -1,0 +1,46 @@
+"""The contract runs over every registered backend: a new one is tested by being installed."""
+
+from __future__ import annotations
+
+import pytest
+
+from envman.backend import registered
+from tests.support.scratch import Scratch
+
+SPEC = """\
+name = "shop"
+backend = "{backend}"
+env_files = ["settings.env"]
+
+[env]
+GREETING = "from the spec"
+FROM_HOST = "${{HOST_WORD:-nothing}}"
+WHERE = "{{project.name}}"
+
+[tasks]
+speak = "gamma"
+list = ["python", "-c", "import sys; print(sys.argv[1:])"]
+
+[hooks]
+setup = [{{run = "echo done >> setup.log", inputs = ["data/**"]}}]
+"""
+
+
+@pytest.fixture(params=sorted(registered()))
+def level(request: pytest.FixtureRequest) -> str:
+    """The name of a backend."""
+    return str(request.param)
+
+
+@pytest.fixture
+def shop(scratch: Scratch, level: str) -> Scratch:
+    """A small project on the backend under test, not up yet."""
+    scratch.write(
+        {
+            "envman.toml": SPEC.format(backend=level),
+            "requirements.txt": "alpha==1.0\ngamma\nplatformed\n",
+            "settings.env": "GREETING='from the file'\nONLY_IN_FILE=here\n",
+            "data/one.txt": "1\n",
+        }
+    )
+    return scratch

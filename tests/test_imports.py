@@ -1,0 +1,105 @@
+"""The import budget: what a start of envman may load, and who may know whom."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.scratch import Scratch
+
+ROOT = Path(__file__).parent.parent
+HEAVY = ("rich", "virtualenv", "docker", "vagrant", "packaging", "tomlkit", "jinja2", "uv", "importlib.metadata")
+# What the hot path may hold beyond a bare interpreter.
+HOT = {"envman", "envman.entry", "envman.hot", "envman.paths", "envman.ready"}
+HOT_RUN = {
+    "envman.process",
+    "envman.variables",
+    "envman.shells",
+    "envman.shells.change",
+    "envman_venv",
+    "envman_venv.enter",
+}
+
+
+def _loaded(scratch: Scratch, *words: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "envman", *words],
+        cwd=scratch.root,
+        env=scratch.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+
+
+def _own(names: set[str]) -> set[str]:
+    return {name for name in names if name.split(".")[0].startswith("envman")}
+
+
+@pytest.fixture
+def ready(scratch: Scratch) -> Scratch:
+    """A project that is up, with variables and a task."""
+    scratch.write({"envman.toml": '[env]\nA = "${B:-c}"\n[tasks]\nt = ["true"]\n', "requirements.txt": "alpha\n"})
+    scratch.up()
+    return scratch
+
+
+def test_help_loads_no_sdk(scratch: Scratch) -> None:
+    loaded = _loaded(scratch, "--help")
+    assert "click" in loaded
+    assert not [name for name in HEAVY if name in loaded]
+
+
+def test_a_no_op_up_loads_nothing_but_the_hot_path(ready: Scratch) -> None:
+    loaded = _loaded(ready, "up")
+    assert _own(loaded) - {"envman.__main__"} == HOT
+    assert not {"click", "json", "re", "typing", "dataclasses", "subprocess", "pathlib"} & (
+        loaded - _loaded(ready, "-V")
+    )
+
+
+@pytest.mark.parametrize("words", [("run", "true"), ("run", "t")])
+def test_run_loads_little_more(ready: Scratch, words: tuple[str, ...]) -> None:
+    loaded = _loaded(ready, *words)
+    assert _own(loaded) - {"envman.__main__"} == HOT | HOT_RUN
+    assert "click" not in loaded
+
+
+def test_activate_speaks_from_the_hot_path(ready: Scratch) -> None:
+    loaded = _loaded(ready, "activate", "--shell", "bash")
+    assert "click" not in loaded
+    assert "envman.verbs.activate" not in loaded
+
+
+@pytest.mark.parametrize("words", [("check",), ("status",), ("plan",)])
+def test_a_look_loads_no_tool(ready: Scratch, words: tuple[str, ...]) -> None:
+    assert not [name for name in HEAVY if name in _loaded(ready, *words)]
+
+
+def _imports(file: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return names
+
+
+def test_the_core_knows_no_backend_by_name() -> None:
+    backends = {folder.name for folder in (ROOT / "backends").iterdir() if folder.is_dir()}
+    for file in (ROOT / "envman").rglob("*.py"):
+        assert not {name.split(".")[0] for name in _imports(file)} & backends, file
+        if file.name != "cli.py":
+            assert "click" not in {name.split(".")[0] for name in _imports(file)}, file
+
+
+def test_what_is_below_does_not_know_what_is_above() -> None:
+    for file in (ROOT / "envman" / "spec").glob("*.py"):
+        above = {name for name in _imports(file) if name.startswith("envman.") and not name.startswith("envman.spec")}
+        assert above <= {"envman.errors", "envman.problem"}, file
