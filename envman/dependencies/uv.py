@@ -87,6 +87,7 @@ _MEANINGS = (
     ("Permission denied", "a folder may not be written", "look at the owner of the folder named in the log"),
     ("UnknownIssuer", "the server's certificate is not trusted here", _OWN_BUNDLE),
     ("invalid peer certificate", "the server's certificate is not trusted here", _OWN_BUNDLE),
+    ("Failed to build", "a package could not be built", "its output is above; a compiler or a library may be missing"),
     ("401 Unauthorized", "the package index refused the credentials", _CREDENTIALS),
     ("403 Forbidden", "the package index refused the credentials", _CREDENTIALS),
     ("was not found in the package registry", "a package does not exist", "check its name in the spec or requirements"),
@@ -96,7 +97,6 @@ _MEANINGS = (
     ("dns error", "the package index cannot be reached", _CHECK_NETWORK),
     ("Connection refused", "the package index cannot be reached", _CHECK_NETWORK),
     ("error sending request", "the package index cannot be reached", _CHECK_NETWORK),
-    ("Failed to build", "a package could not be built", "its output is above; a compiler or a library may be missing"),
     ("No solution found", "the requirements contradict each other", "loosen one of those that are named above"),
     ("doesn't have a", "a package has no wheel for this Python and platform", "choose another version of it"),
 )  # fmt: skip
