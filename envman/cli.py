@@ -191,7 +191,10 @@ def _complete_tasks(ctx: click.Context, param: click.Parameter, incomplete: str)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="CMD...", shell_complete=_complete_tasks)
 @click.pass_context
 def run(ctx: click.Context, /, no_up: bool, words: tuple[str, ...], **flags: Any) -> int:
-    """Run a task or a program inside; `run -- CMD` is always the program."""
+    """Run a task or a program inside.
+
+    After -- it is always the program, even where a task has its name.
+    """
     from envman.verbs.run import check_words
     from envman.verbs.run import run as verb
 
@@ -327,7 +330,10 @@ def lock(ctx: click.Context, /, upgrade: bool, **flags: Any) -> int:
 @click.option("--shell", "named", type=click.Choice(_SHELLS), help="The shell that will read it. Default: the caller.")
 @click.pass_context
 def activate(ctx: click.Context, /, named: str | None, **flags: Any) -> int:
-    """Print what a shell evaluates to be inside: eval "$(envman activate)"."""
+    """Print what a shell evaluates to be inside.
+
+    bash, zsh: eval "$(envman activate)"; fish: envman activate | source
+    """
     from envman.verbs.activate import activate as verb
 
     return _answer(ctx, flags, lambda request: verb(request, named=named))
@@ -351,7 +357,10 @@ def prune(ctx: click.Context, /, older: int | None, data: bool, dry_run: bool, *
 @envman.command()
 @click.argument("shell_name", metavar="SHELL", type=click.Choice(("bash", "zsh", "fish", "pwsh")))
 def completion(shell_name: str) -> int:
-    """Print the completion script of a shell: eval "$(envman completion bash)"."""
+    """Print the completion script of a shell.
+
+    bash: eval "$(envman completion bash)"
+    """
     from click.shell_completion import get_completion_class
 
     made = get_completion_class("powershell" if shell_name == "pwsh" else shell_name)

@@ -101,6 +101,11 @@ class Console:
             self.answer(line)
 
 
+def counted(number: int, thing: str) -> str:
+    """A number of things, with the s where it belongs."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows as lines in which every column but the last is as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -11,6 +11,8 @@ from pathlib import Path
 from envman import process, versions
 from envman.versions import Version
 
+_OLDEST = (3, 9)  # what virtualenv can still make an environment for
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpreter:
@@ -46,7 +48,7 @@ class Request:
             length = min(len(asked), len(version))
             return asked[:length] == version[:length]
         if not self.text:
-            return version >= (3, 9)
+            return True
         candidates = [version] if len(version) > 2 else [(*version, 0), (*version, 99)]
         return any(versions.contains(self.text, candidate) for candidate in candidates)
 
@@ -124,7 +126,8 @@ def installed(environ: Mapping[str, str]) -> list[Interpreter]:
         *_on_path(environ),
         Interpreter(path=own.resolve(), version=sys.version_info[:3], origin="envman's own"),
     ]
-    return list({one.path: one for one in reversed(candidates)}.values())[::-1]
+    usable = [one for one in candidates if one.version >= _OLDEST]
+    return list({one.path: one for one in reversed(usable)}.values())[::-1]
 
 
 def choose(

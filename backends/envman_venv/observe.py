@@ -34,7 +34,7 @@ def _broken(project: Project, prefix: Path, found: Marker) -> str | None:
     own = project.identity
     if found.path != str(prefix):
         return f"it was made in {found.path}"
-    if own is not None and found.project != own.id:
+    if own is None or found.project != own.id:
         return "it belongs to another project"
     if not found.created:
         return "it was left half made"

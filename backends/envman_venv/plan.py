@@ -59,7 +59,7 @@ def _packages(project: Project, observed: Observed, python: str, *, creates: boo
     elif not before:
         reason = "their installation was not finished"
     elif not unchanged:
-        reason = f"{project.source.label} or the spec changed"
+        reason = f"{project.source.label} changed" if project.source.files else "the spec changed"
     else:
         reason = f"missing: {', '.join(findings.missing)}"
     going = findings.strangers if before and not unchanged else ()

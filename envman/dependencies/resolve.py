@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from envman import process
-from envman.console import StepLine
+from envman.console import StepLine, counted
 from envman.dependencies import installed, pylock, uv
 from envman.dependencies.source import Kind, Source
 from envman.errors import StepFailed
@@ -98,7 +98,8 @@ def steps(project: Project, python: str, executable: str) -> tuple[Step, ...]:
 
 def _failed(work: Work, done: process.Completed, what: str) -> StepFailed:
     message, hint = uv.meaning(done.output)
-    return StepFailed(Problem(message=f"{what}: {message}\n{done.last_lines(12)}", hint=hint))
+    said = "\n".join(line.removeprefix("error: ") for line in done.last_lines(12).splitlines())
+    return StepFailed(Problem(message=f"{what}: {message}\n{said}", hint=hint))
 
 
 def run_uv(work: Work, arguments: Sequence[str], what: str) -> process.Completed:
@@ -193,7 +194,7 @@ def resolve(operation: Resolve, work: Work) -> str:
         _compile(work, operation, target, only_packages=False)
     write_staged(kept, target.read_text(encoding="utf-8"))
     count = len(pylock.packages(pylock.read(target))) if target.suffix == ".toml" else 0
-    return f"{count} packages resolved from {source.label}" if count else f"resolved beside {source.label}"
+    return f"{counted(count, 'package')} resolved from {source.label}" if count else f"resolved beside {source.label}"
 
 
 def _resolve_beside_lock(work: Work, operation: Resolve, target: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from envman import active
+from envman import active, hooks, state
 from envman.active import Active
 from envman.answer import Answer
 from envman.backend import Drift, Observed, State
@@ -25,7 +25,7 @@ def describe(found: Active, observed: Observed) -> dict[str, Any]:
         },
         "backend": found.backend.NAME,
         "chosen_by": found.chosen_by,
-        "state": str(observed.state),
+        "state": str(state_of(found, observed)),
         "python": {"version": observed.python or None, "executable": observed.executable or None},
         "packages": len(observed.packages),
         "services": {},
@@ -41,14 +41,35 @@ def drift(found: Active, observed: Observed) -> list[Drift]:
     """What is not as the spec says, the moved folder included."""
     moved = found.project.identity.moved_from if found.project.identity else None
     own = [Drift(input="folder", why=f"moved here from {moved}", fix="envman up")] if moved else []
-    return [*own, *observed.drift]
+    return [*own, *observed.drift, *_pending_hooks(found, observed)]
+
+
+def _pending_hooks(found: Active, observed: Observed) -> list[Drift]:
+    if observed.state is not State.RUNNING:
+        return []
+    record = state.read(found.project.folder, found.backend.NAME)
+    pending = hooks.steps(
+        found.project,
+        record,
+        generation=observed.generation,
+        packages=observed.packages_fingerprint,
+        renewed=False,
+        start=False,
+    )
+    return [Drift(input="hooks.setup", why=f"{step.title}: {step.reason}", fix="envman up") for step in pending]
+
+
+def state_of(found: Active, observed: Observed) -> State:
+    """The state as it is told: an environment whose setup has not succeeded is not finished."""
+    return State.PARTIAL if _pending_hooks(found, observed) else observed.state
 
 
 def _text(found: Active, observed: Observed, console: Console) -> str:
     project = found.project
-    state = console.style(str(observed.state), _COLORS.get(observed.state, "dim"), out=True)
+    told = state_of(found, observed)
+    shown = console.style(str(told), _COLORS.get(told, "dim"), out=True)
     python = f" · Python {observed.python}" if observed.generation else ""
-    lines = [f"{console.style(project.name, 'bold', out=True)} · {found.backend.NAME} · {state}{python}"]
+    lines = [f"{console.style(project.name, 'bold', out=True)} · {found.backend.NAME} · {shown}{python}"]
     rows = [("folder", str(project.root))]
     if observed.generation:
         rows += [("python", observed.executable), ("packages", f"{len(observed.packages)} from {project.source.label}")]

@@ -90,7 +90,7 @@ def test_changed_inputs_name_what_was_installed_by_hand() -> None:
     (step,) = plan(
         project(), Observed(state=State.RUNNING, generation="g", target_python="3.12.4", detail=found), Goal.UP
     )
-    assert step.reason == "uv.lock or the spec changed"
+    assert step.reason == "uv.lock changed"
     assert step.changes == ("- ipdb 0.13 (installed by hand)",)
 
 
