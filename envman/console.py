@@ -106,6 +106,19 @@ def counted(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
+def shortened(text: str, room: int) -> str:
+    """The text on one line, cut where the room ends."""
+    line = " ".join(text.split())
+    return line if len(line) <= room else line[: max(room - 1, 1)] + "…"
+
+
+def _terminal_width() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError):
+        return 100
+
+
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows as lines in which every column but the last is as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -150,8 +163,9 @@ class StepLine:
     def _text(self) -> str:
         from rich.markup import escape
 
-        seconds = time.perf_counter() - self._started
-        return escape(f"{self._name:<{_NAME_WIDTH}} {self._detail or self._title}  {seconds:.0f} s")
+        seconds = f"{time.perf_counter() - self._started:.0f} s"
+        room = _terminal_width() - _NAME_WIDTH - len(seconds) - 6
+        return escape(f"{self._name:<{_NAME_WIDTH}} {shortened(self._detail or self._title, room)}  {seconds}")
 
     def progress(self, line: str) -> None:
         """The newest line of the work: shown live, and kept to itself elsewhere."""
@@ -174,7 +188,9 @@ class StepLine:
         self._row(self._console.style(self._console.marks[1], "red"), title or self._title, "")
 
     def _row(self, mark: str, title: str, seconds: str) -> None:
-        row = f"  {mark} {self._name:<{_NAME_WIDTH}} {title:<{_TITLE_WIDTH}} {self._console.style(seconds, 'dim')}"
+        room = max(_terminal_width() - _NAME_WIDTH - 14, 16)
+        title = shortened(title, room).ljust(min(_TITLE_WIDTH, room))
+        row = f"  {mark} {self._name:<{_NAME_WIDTH}} {title} {self._console.style(seconds, 'dim')}"
         self._console.say(row.rstrip())
 
     def _stop(self) -> None:
