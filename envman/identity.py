@@ -7,10 +7,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from envman import paths
+from envman import generated, paths
 from envman.files import digest, read_json, write_json, write_staged
 
-GENERATED = ".envman"
 _ID_FILE = "id"
 RECORD = "project.json"
 
@@ -38,7 +37,7 @@ def _record(identity: str) -> dict[str, object]:
 
 def _id_in(root: Path) -> str | None:
     try:
-        text = (root / GENERATED / _ID_FILE).read_text(encoding="ascii").strip()
+        text = (root / generated.FOLDER / _ID_FILE).read_text(encoding="ascii").strip()
     except (OSError, ValueError):
         return None
     # Nothing in a checkout is trusted: the id becomes a folder name, so it must look like one of ours.
@@ -81,12 +80,9 @@ def _remembered(root: Path, name: str) -> Identity | None:
 def claim(root: Path, name: str) -> Identity:
     """The project's identity, made when it has none; moved folders are adopted."""
     identity = find(root, name) or Identity(id=os.urandom(8).hex())
-    generated = root / GENERATED
-    generated.mkdir(exist_ok=True)
+    folder = generated.make(root)
     if _id_in(root) != identity.id:
-        write_staged(generated / _ID_FILE, identity.id + "\n")
-    if not (generated / ".gitignore").exists():
-        write_staged(generated / ".gitignore", "# made by envman; everything here can be made again\n*\n")
+        write_staged(folder / _ID_FILE, identity.id + "\n")
     record = _record(identity.id)
     current = {"root": str(root), "name": name, "place": _place(root)}
     if any(record.get(key) != value for key, value in current.items()):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from envman import variables
+from envman.dependencies import uv
 from envman.errors import UsageError
 from envman.problem import Problem
 from envman.project import Project
@@ -41,8 +42,9 @@ def parts(template: Template, project: Project) -> list[str]:
 
 
 def declared(project: Project) -> list[tuple[str, list[str]]]:
-    """Every variable of [env] with its parts."""
-    return [(name, parts(template, project)) for name, template in project.spec.env.variables.items()]
+    """Every variable that the spec sets, with its parts: the company's bundle for all tools, then [env]."""
+    own = [(name, ["=" + value]) for name, value in uv.own_bundle(project.spec.network, project.root).items()]
+    return own + [(name, parts(template, project)) for name, template in project.spec.env.variables.items()]
 
 
 def env_files(project: Project) -> list[tuple[str, bool]]:

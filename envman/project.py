@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from envman import identity, versions
+from envman import generated, identity, versions
 from envman.dependencies import source
 from envman.dependencies.source import Source
 from envman.errors import UsageError
@@ -42,7 +42,7 @@ class Project:
     @property
     def generated(self) -> Path:
         """The folder of what can be made again."""
-        return self.root / identity.GENERATED
+        return self.root / generated.FOLDER
 
     @property
     def folder(self) -> Path | None:

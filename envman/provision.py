@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from envman import active, execute, hooks, identity, inside, paths, ports, ready, state, turn
+from envman import active, execute, generated, hooks, identity, inside, paths, ports, ready, state, turn
 from envman.active import Active
 from envman.backend import Backend, Observed
 from envman.errors import UsageError
@@ -88,6 +88,8 @@ def provision(request: Request, command: str, *, start: bool, announce: bool) ->
         found = replace(found, project=project)
         if plan.steps:
             (folder / ready.FILE).unlink(missing_ok=True)
+            if project.spec_file is not None:
+                generated.renew_schema(project.root, project.spec_file)
             if announce:
                 _announce(request, found, plan, observed.target_python)
             log = execute.open_log(folder, "up", inside.masker(project, request.environ))

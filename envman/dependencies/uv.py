@@ -62,15 +62,21 @@ def environment(
 
 
 def certificates(network: Network, root: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """What makes Python's tools trust the bundle that [network] ca names."""
+    """What makes uv and pip trust what [network] ca says."""
     if network.ca is False:
         return {}
     if network.ca in ("auto", True):
         # A bundle that the user named is the user's word; else the system's store, where a company puts its own.
         return {} if environ.get("SSL_CERT_FILE") else {"UV_SYSTEM_CERTS": "1"}
-    bundle = str(root / str(network.ca))
+    return own_bundle(network, root)
+
+
+def own_bundle(network: Network, root: Path) -> dict[str, str]:
+    """The variables that make every tool trust a bundle of the project's own; none where the spec names none."""
+    if not isinstance(network.ca, str) or network.ca == "auto":
+        return {}
     names = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
-    return dict.fromkeys(names, bundle)
+    return dict.fromkeys(names, str(root / network.ca))
 
 
 _FREE_ROOM = "free some room, then run the command again: it resumes here"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from importlib.resources import files
 from pathlib import Path
 
-from envman import active, identity
+from envman import active, generated
 from envman.answer import Answer
 from envman.errors import UsageError
 from envman.files import write_staged
@@ -15,7 +14,6 @@ from envman.project import Project, find_root
 from envman.request import Request
 from envman.spec import describe, load
 
-SCHEMA = "envman.schema.json"
 _STARTERS = "starters"
 
 
@@ -36,7 +34,7 @@ def init(request: Request, *, starter: str | None) -> Answer:
     if not spec.exists():
         write_staged(spec, describe.commented(_understood(request, root)))
         made.append(load.SPEC_FILE)
-    write_schema(root)
+    generated.write_schema(root)
     made += _ignore_local(root)
     for name in made:
         request.console.say(f"  wrote {name}")
@@ -53,15 +51,6 @@ def _understood(request: Request, root: Path) -> dict[str, str]:
     if project.python.text and not project.python.is_range:
         known["python.version"] = project.python.text
     return known
-
-
-def write_schema(root: Path) -> None:
-    """Put the schema where the spec's first line says it is."""
-    folder = root / identity.GENERATED
-    folder.mkdir(exist_ok=True)
-    if not (folder / ".gitignore").exists():
-        write_staged(folder / ".gitignore", "# made by envman; everything here can be made again\n*\n")
-    write_staged(folder / SCHEMA, json.dumps(describe.schema(), indent=1) + "\n")
 
 
 def _ignore_local(root: Path) -> list[str]:

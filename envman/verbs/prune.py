@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from envman import identity
+from envman import generated, identity
 from envman.answer import Answer
 from envman.errors import UsageError
 from envman.files import read_json, readable_size, remove_tree, size_of
@@ -23,7 +23,7 @@ MARKER = "envman.json"
 def _environments(root: Path, own: Identity) -> list[Path]:
     # Only what says of itself that it is of this very project; a link is never followed.
     found = []
-    for prefix in (root / ".venv", root / identity.GENERATED / "venv", root / identity.GENERATED / "venv.old"):
+    for prefix in (root / ".venv", root / generated.FOLDER / "venv", root / generated.FOLDER / "venv.old"):
         if not prefix.is_symlink() and read_json(prefix / MARKER).get("project") == own.id:
             found.append(prefix)
     return found
