@@ -1,4 +1,4 @@
-"""What all tests share: nothing reaches the user's own folders, and only tests with a scratch project start processes."""
+"""What all tests share: nothing reaches the user's own folders, and few tests may start processes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,11 @@ def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
         make_wheel(folder, "alpha", version, modules={"alpha.py": f"version = '{version}'\n"})
     make_wheel(folder, "beta", "1.0", requires=["alpha"], modules={"beta.py": "import alpha\n"})
     make_wheel(
-        folder, "gamma", "1.0", modules={"gamma.py": "def main():\n    print('gamma speaks')\n"}, scripts={"gamma": "gamma:main"}
+        folder,
+        "gamma",
+        "1.0",
+        modules={"gamma.py": "def main():\n    print('gamma speaks')\n"},
+        scripts={"gamma": "gamma:main"},
     )
     make_wheel(folder, "onwindows", "1.0")
     make_wheel(folder, "platformed", "1.0", requires=["onwindows; sys_platform == 'win32'", "alpha"])

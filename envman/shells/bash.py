@@ -62,7 +62,7 @@ def activate(change: Change) -> str:
 
 def launch(change: Change, shell_path: str, folder: str, environ: Mapping[str, str]) -> Launch:
     """An interactive bash whose rc file runs the user's first."""
-    # bash reads the whole file before it runs it: removed at once, no secret stays behind when ~/.bashrc execs or exits.
+    # bash reads the whole file before it runs it: removed at once, no secret stays when ~/.bashrc execs or exits.
     text = (
         f"command rm -rf -- {quote(folder)}\n"
         "if [ -r ~/.bashrc ]; then . ~/.bashrc || :; fi\n"

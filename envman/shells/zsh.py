@@ -61,7 +61,7 @@ def activate(change: Change) -> str:
 
 
 def launch(change: Change, shell_path: str, folder: str, environ: Mapping[str, str]) -> Launch:
-    """An interactive zsh that finds our shims in ZDOTDIR, each of which runs the user's file with the user's ZDOTDIR."""
+    """An interactive zsh that finds our shims in ZDOTDIR; each runs the user's file with the user's ZDOTDIR."""
     original = environ.get("ZDOTDIR")
     user_zdotdir = "unset -v ZDOTDIR" if original is None else f"ZDOTDIR={quote(original)}"
     return Launch(

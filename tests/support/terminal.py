@@ -1,0 +1,76 @@
+"""A real terminal for programs that behave differently in one."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import subprocess
+import termios
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+_PATIENCE = 15.0
+
+
+def _take_terminal() -> None:
+    # Job control needs the terminal to be the session's own.
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+class Terminal:
+    """A program on a pseudo terminal: type to it, read what it shows."""
+
+    def __init__(self, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> None:
+        self._ours, theirs = pty.openpty()
+        self.shown = ""
+        self._process = subprocess.Popen(
+            argv,
+            cwd=cwd,
+            env=dict(env),
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            preexec_fn=_take_terminal,
+        )
+        os.close(theirs)
+
+    def type(self, line: str) -> None:
+        """A line, with the return key."""
+        os.write(self._ours, f"{line}\n".encode())
+
+    def wait_for(self, text: str) -> str:
+        """Everything shown until the text appears."""
+        end = time.monotonic() + _PATIENCE
+        while text not in self.shown:
+            ready, _, _ = select.select([self._ours], [], [], 0.1)
+            if ready:
+                try:
+                    self.shown += os.read(self._ours, 65536).decode("utf-8", "replace")
+                except OSError:
+                    break  # the program has closed its side
+            if time.monotonic() > end:
+                break
+        assert text in self.shown, self.shown
+        return self.shown
+
+    def close(self) -> int:
+        """The exit code, once the program has ended by itself or its time is over."""
+        end = time.monotonic() + _PATIENCE
+        while self._process.poll() is None and time.monotonic() < end:
+            ready, _, _ = select.select([self._ours], [], [], 0.05)
+            if ready:
+                try:
+                    self.shown += os.read(self._ours, 65536).decode("utf-8", "replace")
+                except OSError:
+                    break
+        try:
+            code = self._process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        os.close(self._ours)
+        return code
