@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -117,6 +118,12 @@ def _answer(ctx: click.Context, flags: dict[str, Any], verb: Callable[[Request],
         if as_json:
             console.answer(envelope(command, ok=False, result={}, problems=error.problems))
         return error.exit_code
+    except OSError as error:
+        problem = _of_the_system(error)
+        (request.console if request else Console()).error(problem)
+        if as_json:
+            Console().answer(envelope(command, ok=False, result={}, problems=[problem]))
+        return EnvmanError.exit_code
     if as_json:
         request.console.answer(envelope(command, ok=True, result=answer.result, problems=answer.problems))
     elif answer.text:
@@ -135,6 +142,22 @@ def _enter(ctx: click.Context, flags: dict[str, Any], verb: Callable[[Request], 
         for problem in error.problems:
             console.error(problem)
         return RUN_FAILED
+    except OSError as error:
+        console.error(_of_the_system(error))
+        return RUN_FAILED
+
+
+# What a disk, a mount or a permission may answer at any moment; everything else of the kind is a defect of ours.
+_SYSTEM_SAYS_NO = (
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EIO, errno.ENAMETOOLONG
+)  # fmt: skip
+
+
+def _of_the_system(error: OSError) -> Problem:
+    if error.errno not in _SYSTEM_SAYS_NO:
+        raise error
+    hint = "nothing is lost: mend it, and run the command again"
+    return Problem(message=f"{error.filename or 'a file'}: {error.strerror}", hint=hint)
 
 
 @click.group(

@@ -117,7 +117,7 @@ def _virtualenv(prefix: Path, interpreter: Path, name: str, job: Job) -> str:
 
     prompt = "".join(letter for letter in name if letter.isalnum() or letter in "-_. ") or "envman"
     seed = ["--no-seed"] if uv.find() else ["--no-periodic-update"]
-    arguments = [str(prefix), "--python", str(interpreter), *seed, "--no-download", "--prompt", prompt]
+    arguments = [str(prefix), "--python", str(interpreter), *seed, "--no-download", f"--prompt={prompt}"]
     try:
         session = session_via_cli(arguments, setup_logging=False)
         session.run()
@@ -142,7 +142,8 @@ def _install(operation: InstallPackages, job: Job) -> str | None:
     before = installed.read(packages)
     strangers = {name: version for name, version in before.items() if note.installed and name not in note.installed}
     # Until all is there the note must not say so: a kill from here on is mended by the next up.
-    marker.write(prefix, replace(note, fingerprint="", touched=True))
+    begun = replace(note, fingerprint="", touched=True)
+    marker.write(prefix, begun)
     try:
         files = resolve.artefacts(job, note.python, note.base)
         if uv.find():
@@ -152,6 +153,8 @@ def _install(operation: InstallPackages, job: Job) -> str | None:
     except BaseException as error:
         if not isinstance(error, KeyboardInterrupt):
             _put_back(prefix, layout.aside(project))
+            if installed.read(packages) == before and not note.touched and marker.read(prefix) == begun:
+                marker.write(prefix, note)  # it failed before it changed anything: what was there is still whole
         raise
     after = installed.read(packages)
     # uv.lock may just have been brought up to date: what is recorded is what was installed from.

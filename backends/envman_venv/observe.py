@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +24,15 @@ class Findings:
     prefix: Path
     foreign: bool  # .venv is somebody else's
     marker: Marker | None
-    broken: str | None  # why the environment cannot be used as it is
+    broken: str | None  # why the environment has to be made anew
+    usable: bool = True  # whether it can be entered until then
     chosen: Interpreter | None
     others: tuple[str, ...]  # the interpreters that there are, for the message when none fits
     missing: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()  # packages that nobody wrote down
 
 
-def _broken(project: Project, prefix: Path, found: Marker) -> str | None:
+def _unusable(project: Project, prefix: Path, found: Marker) -> str | None:
     own = project.identity
     if found.path != str(prefix):
         return f"it was made in {found.path}"
@@ -38,8 +40,12 @@ def _broken(project: Project, prefix: Path, found: Marker) -> str | None:
         return "it belongs to another project"
     if not found.created:
         return "it was left half made"
-    if not layout.executable(prefix).exists():
+    if not os.access(layout.executable(prefix), os.X_OK):
         return f"its interpreter {found.base} is gone"
+    return None
+
+
+def _unwanted(project: Project, found: Marker) -> str | None:
     version = tuple(int(part) for part in found.python.split("."))
     if not project.python.accepts(version):
         return f"it has Python {found.python}, {project.python.asked_by} asks for {project.python.text}"
@@ -64,34 +70,36 @@ def observe(project: Project, environ: Mapping[str, str]) -> Observed:
     """What is there now."""
     prefix = layout.prefix(project)
     found = marker.read(prefix)
-    broken = _broken(project, prefix, found) if found else None
+    unusable = _unusable(project, prefix, found) if found else None
+    broken = unusable or (_unwanted(project, found) if found else None)
     chosen: Interpreter | None = None
     others: list[Interpreter] = []
     if found is None or broken:  # only then does the machine have to be searched
         others = interpreters.installed(environ)
         chosen = interpreters.choose(project.python, others, environ, before=_before(project, found))
-    present = installed.read(layout.site_packages(prefix, found.python)) if found and not broken else {}
+    present = installed.read(layout.site_packages(prefix, found.python)) if found and not unusable else {}
     wanted = found.installed if found else {}
     findings = Findings(
         prefix=prefix,
         foreign=prefix != project.root / ".venv" and layout.is_foreign(project.root / ".venv"),
         marker=found,
         broken=broken,
+        usable=unusable is None,
         chosen=chosen,
         others=tuple(str(one) for one in others),
-        missing=tuple(sorted(name for name in wanted if present.get(name) != wanted[name])) if not broken else (),
+        missing=tuple(sorted(name for name in wanted if present.get(name) != wanted[name])) if not unusable else (),
         strangers=tuple(f"{name} {present[name]}" for name in present if name not in wanted),
     )
-    complete = found is not None and not broken and bool(found.fingerprint)
+    complete = found is not None and not unusable and bool(found.fingerprint)
     drift = _drift(project, findings) if complete else ()
     return Observed(
         state=_state(found, complete, drift),
-        generation=found.generation if found and not broken else "",
+        generation=found.generation if found and not unusable else "",
         python=found.python if found else "",
         target_python=_target(project, found, chosen),
-        executable=str(layout.executable(prefix)) if found and not broken else "",
+        executable=str(layout.executable(prefix)) if found and not unusable else "",
         packages=present,
-        packages_fingerprint=found.fingerprint if found and not broken else "",
+        packages_fingerprint=found.fingerprint if found and not unusable else "",
         drift=drift,
         detail=findings,
     )
@@ -108,6 +116,8 @@ def _state(found: Marker | None, complete: bool, drift: Sequence[Drift]) -> Stat
 def _drift(project: Project, findings: Findings) -> tuple[Drift, ...]:
     drift: list[Drift] = []
     found = findings.marker
+    if findings.broken:
+        drift.append(Drift(input="environment", why=findings.broken, fix="envman up"))
     if found and found.fingerprint != resolve.fingerprint(project, found.python):
         drift.append(Drift(input=project.source.label, why="changed since the last up", fix="envman up"))
     if findings.missing:
