@@ -1,93 +1,47 @@
-"""`python -m bench`: run the rows, print the table, keep the samples in bench/results/latest.json."""
+"""`python -m bench`: every row side by side in one run, as a table and as JSON."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import sys
 import tempfile
-import time
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import peers, rows
-from bench.measure import Failed, Result, measure, table
+from bench import peers
+from bench.measure import Figure, machine
+from bench.rows import ROWS, Bench, chosen
 
 _RESULTS = Path(__file__).parent / "results" / "latest.json"
 
 
-def _chosen(asked: Sequence[str], *, quick: bool) -> list[rows.Planned]:
-    if not asked:
-        return [row for row in rows.ROWS if not (quick and row.slow)]
-    known = [row.name for row in rows.ROWS]
-    for name in asked:
-        if not any(one == name or one.startswith(f"{name}-") for one in known):
-            raise SystemExit(f'there is no row "{name}"; there are: {", ".join(known)}')
-    # "cold" is all of cold-10, cold-40, …
-    return [row for row in rows.ROWS if any(row.name == name or row.name.startswith(f"{name}-") for name in asked)]
+def _line(figure: Figure) -> str:
+    ratio = f"{figure.ratio:6.2f}" if figure.ratio is not None else " " * 6
+    verdict = ""
+    if figure.ratio is not None and figure.bar is not None:
+        verdict = f"≤ {figure.bar:<5} {'met' if figure.ratio <= figure.bar else 'MISSED'}"
+    spread = f"{figure.lowest * 1000:.0f}-{figure.highest * 1000:.0f}"
+    return f"  {figure.name:<36} {figure.median * 1000:9.1f} ms {spread:>14}  {ratio}  {verdict}".rstrip()
 
 
-def _machine() -> dict[str, object]:
-    return {
-        "system": platform.platform(),
-        "processors": os.cpu_count(),
-        "load": os.getloadavg()[0],
-        "python": f"{platform.python_version()} ({peers.base_interpreter()})",
-        "peers": peers.VERSIONS,
-    }
-
-
-def _write(results: Sequence[Result], machine: dict[str, object]) -> None:
-    content = {
-        "when": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "machine": machine,
-        "rows": [
-            {
-                "name": result.row.name,
-                "ours": result.row.ours.label,
-                "seconds": result.seconds,
-                "comparisons": [{**asdict(one), "verdict": one.verdict} for one in result.comparisons()],
-                "absent": dict(result.row.absent),
-                "samples": dict(result.samples),
-            }
-            for result in results
-        ],
-    }
-    _RESULTS.parent.mkdir(exist_ok=True)
-    _RESULTS.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def main() -> int:
-    """Measure; a missed bar is shown, and is no failure."""
+def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--rows", nargs="+", metavar="NAME", default=[], help=", ".join(row.name for row in rows.ROWS))
-    parser.add_argument("--runs", type=int, metavar="N", help="of every command (default: by row)")
-    parser.add_argument("--quick", action="store_true", help="few runs, without the largest cases")
-    asked = parser.parse_args()
-    chosen = _chosen(asked.rows, quick=asked.quick)
-
-    machine = _machine()
-    print(f"{machine['system']}, {machine['processors']} processors, load {machine['load']:.1f}", file=sys.stderr)
-    results: list[Result] = []
-    failed: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="envman-bench-", ignore_cleanup_errors=True) as scratch:
-        world = rows.build(Path(scratch).resolve(), peers.install(), quick=asked.quick)
-        for row in chosen:
-            runs = asked.runs or (row.quick_runs if asked.quick else row.runs)
-            print(f"  {row.name}: {runs} runs …", file=sys.stderr)
-            try:
-                results.append(measure(row.prepare(world), runs))
-            except Failed as error:
-                failed.append(f"{row.name}: {error}")
-    print("\n".join(table(results)))
-    for line in failed:
-        print(f"not measured: {line}")
-    _write(results, machine)
-    return 1 if failed else 0
+    parser.add_argument("--rows", nargs="*", default=[], choices=list(ROWS), help="only these")
+    parser.add_argument("--runs", type=int, default=15, help="runs of each fast row (default 15)")
+    arguments = parser.parse_args()
+    tools = peers.install()
+    print(f"{machine()}\n  {'':<36} {'median':>12} {'range, ms':>14}  {'ours / it':>6}  bar")
+    results = {}
+    for name, row in chosen(arguments.rows):
+        # A folder on the same disk as the caches: uv links files instead of copying them, as it does for everybody.
+        with tempfile.TemporaryDirectory(dir=peers.folder().parent) as folder:
+            figures = row(Bench(folder=Path(folder), peers=tools), arguments.runs)
+        results[name] = [asdict(figure) for figure in figures]
+        print(f"{name}\n" + "\n".join(map(_line, figures)), flush=True)
+    _RESULTS.parent.mkdir(exist_ok=True)
+    _RESULTS.write_text(json.dumps({"machine": machine(), "rows": results}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,408 +1,254 @@
-"""The rows of the table: what is prepared for each, which commands are compared, and the bar that the design sets."""
+"""The rows: what is measured, against what, and the bar that the design sets."""
 
 from __future__ import annotations
 
-import hashlib
+import json
 import os
 import shutil
+import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.measure import Command, Failed, Row, succeed
-from bench.peers import Peers, base_interpreter
+import uv
+
+from bench.measure import Figure, Subject, measure
 from tests.support.wheels import make_wheel
 
-_PACKAGES = 300
-_MODULES = 12
-_FEW = 10
-_KNOWN = (10, 100, 1000)
-_KNOWN_QUICK = (10, 100)
+_FILES_A_PACKAGE = 12
+# What `hatch new` and `uv init --package` write: a package, installed editable, with one dependency.
+_PYPROJECT = """\
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
 
-_SPEC = """\
-name = "shop"
-requires = ">=0.1"
-backend = "venv"
-env_files = [".env?"]
-
-[python]
-version = "{version}"
-
-[env]
-PORT = "{{ports.web.inside}}"
-HOST = "{{ports.web.bind}}"
-SITE_URL = "http://localhost:{{ports.web.host}}"
-GREETING = "${{GREETING:-hello}}"
-pass = ["AWS_*"]
-
-[ports]
-web = 8000
-admin = {{port = 9000}}
-
-[hooks]
-setup = [{{run = "true", inputs = ["migrations/**"]}}]
-
-[tasks]
-test = "pytest -q"
-serve = ["python", "-m", "http.server"]
-
-[network]
-ca = "auto"
-"""
-
-_CLICK_PROGRAM = """\
-import click
-
-
-@click.command()
-def main() -> None:
-    pass
-
-
-main()
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """A place where nothing of the user's is read or written, and the programs to measure."""
-
-    folder: Path
-    envman: Path
-    peers: Peers
-    quick: bool
-
-    @property
-    def wheels(self) -> Path:
-        """The packages of every project here: local files, so that no row needs the network."""
-        return self.folder / "wheels"
-
-    def env(self, data: Path | None = None, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        """The same environment for every side: compiled files are written and used, no shim stands on the PATH."""
-        return {
-            "PATH": str(self.folder / "bin"),
-            "HOME": str(self.folder / "home"),
-            "LANG": "C.UTF-8",
-            "UV_CACHE_DIR": str(self.folder / "uv-cache"),
-            "UV_PYTHON_DOWNLOADS": "never",
-            "PIP_CONFIG_FILE": os.devnull,
-            "ENVMAN_DATA": str(data or self.folder / "data"),
-            "ENVMAN_CACHE": str(self.folder / "cache"),
-            **(more or {}),
-        }
-
-    def ours(self, label: str, cwd: Path, data: Path, *, before: Callable[[], None] | None = None) -> Command:
-        """A command of envman's, written as it is typed; what follows a comma in the label is for the reader."""
-        words = label.partition(",")[0].split()[1:]
-        return Command(label=label, argv=(str(self.envman), *words), cwd=cwd, env=self.env(data), before=before)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """A row that can be asked for by its name."""
-
-    name: str
-    prepare: Callable[[World], Row]
-    runs: int
-    quick_runs: int
-    slow: bool = False  # left out with --quick
-
-
-def build(folder: Path, peers: Peers, *, quick: bool) -> World:
-    """Make the place: a PATH of our own, and the wheels."""
-    envman = Path(sys.executable).parent / "envman"
-    if not envman.exists():
-        raise Failed(f"envman is not installed beside {sys.executable}")
-    world = World(folder=folder, envman=envman, peers=peers, quick=quick)
-    for name in ("bin", "home", "wheels"):
-        (folder / name).mkdir()
-    for program in ("sh", "true"):
-        (folder / "bin" / program).symlink_to(shutil.which(program) or program)
-    (folder / "bin" / "python3").symlink_to(base_interpreter())
-    for number in range(_PACKAGES):
-        name = f"part_{number:03}"
-        text = f'"""A module of {name}."""\n' + "VALUE = 1\n" * 20
-        modules = {f"{name}/{module}.py": text for module in ("__init__", *(f"m{n}" for n in range(_MODULES - 1)))}
-        make_wheel(world.wheels, name, "1.0", modules=modules)
-    return world
-
-
-def _names(count: int) -> list[str]:
-    return [f"part-{number:03}" for number in range(count)]
-
-
-def _pin(project: Path) -> None:
-    # As in everybody's project; which interpreter that is, the PATH and the environments made here say.
-    (project / ".python-version").write_text(f"{sys.version_info.major}.{sys.version_info.minor}\n", encoding="utf-8")
-
-
-def _write_pyproject(world: World, project: Path) -> None:
-    project.mkdir(parents=True)
-    _pin(project)
-    names = ", ".join(f'"{name}"' for name in _names(_FEW))
-    text = f"""\
 [project]
 name = "shop"
-version = "1.0"
+version = "1"
 requires-python = ">=3.11"
-dependencies = [{names}]
-
-[tool.uv]
-no-index = true
-find-links = ["{world.wheels}"]
-
-[tool.hatch.envs.default]
-skip-install = true
-python = "{base_interpreter()}"
-dependencies = [{names}]
+dependencies = ["click"]
 """
-    (project / "pyproject.toml").write_text(text, encoding="utf-8")
+_FOREIGN = ("VIRTUAL_ENV", "UV_PYTHON", "PYTHONDONTWRITEBYTECODE", "ENVMAN_DATA", "ENVMAN_BACKEND", "ENVMAN_PROFILE")
 
 
-def _with_uv(world: World, project: Path) -> tuple[str, ...]:
-    """The project, locked and installed by uv."""
-    uv = str(world.peers.need("uv"))
-    _write_pyproject(world, project)
-    succeed([uv, "venv", "--python", str(base_interpreter())], cwd=project, env=world.env())
-    succeed([uv, "sync"], cwd=project, env=world.env())
-    return (uv,)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """A place to measure in, and the tools to measure."""
+
+    folder: Path
+    peers: Path
+
+    @property
+    def python(self) -> str:
+        """One interpreter for everybody: finding it is not what is measured."""
+        return str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables that every subject gets."""
+        kept = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+        # Shims of version managers start a shell for every program: nobody's time to answer for.
+        path = [part for part in kept["PATH"].split(os.pathsep) if "shims" not in part]
+        return {
+            **kept,
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), str(self.peers), *path]),
+            "ENVMAN_DATA": str(self.folder / "data"),
+            "HATCH_DATA_DIR": str(self.folder / "hatch"),
+            "POETRY_VIRTUALENVS_IN_PROJECT": "true",
+            "POETRY_CACHE_DIR": str(self.folder / "poetry"),
+        }
+
+    def subject(
+        self, name: str, argv: Sequence[str], cwd: Path, *, prepare: Callable[[], None] | None = None, **more: str
+    ) -> Subject:
+        """A subject with the common variables."""
+        return Subject(name=name, argv=argv, cwd=cwd, env={**self.env, **more}, prepare=prepare)
+
+    def envman(self, *words: str) -> list[str]:
+        """Our command as it is installed: the console script."""
+        return [str(Path(sys.executable).with_name("envman")), *words]
+
+    def call(self, argv: Sequence[str], cwd: Path) -> None:
+        """A command of the preparation."""
+        subprocess.run(argv, cwd=cwd, env=self.env, check=True, capture_output=True)
 
 
-def _with_envman(world: World, project: Path, lock: Path, data: Path) -> None:
-    """The same project from the same lock, installed by envman."""
-    _write_pyproject(world, project)
-    shutil.copy(lock, project)
-    succeed([str(world.envman), "up"], cwd=project, env=world.env(data))
+def _project(bench: Bench, name: str) -> Path:
+    root = bench.folder / name
+    root.mkdir(parents=True)
+    (root / "pyproject.toml").write_text(_PYPROJECT, encoding="utf-8")
+    (root / "src" / "shop").mkdir(parents=True)
+    (root / "src" / "shop" / "__init__.py").touch()
+    return root
 
 
-def _same_interpreter(*projects: Path) -> None:
-    found = {str((project / ".venv" / "bin" / "python").resolve()) for project in projects}
-    if len(found) > 1:
-        raise Failed(f"the sides use different interpreters: {', '.join(sorted(found))}")
+def _wheels(bench: Bench, count: int) -> Path:
+    house = bench.folder / "wheels"
+    house.mkdir(exist_ok=True)
+    for number in range(count):
+        name = f"package{number:03}"
+        if not list(house.glob(f"{name}-*")):
+            modules = {f"{name}/m{index}.py": f"value = {index}\n" * 40 for index in range(_FILES_A_PACKAGE)}
+            make_wheel(house, name, "1.0", modules={f"{name}/__init__.py": "", **modules})
+    return house
 
 
-def _run(world: World) -> Row:
-    folder, data = world.folder / "run", world.folder / "run-data"
-    uv = _with_uv(world, folder / "uv")
-    _with_envman(world, folder / "envman", folder / "uv" / "uv.lock", data)
-    _same_interpreter(folder / "uv", folder / "envman")
-    peers = [Command(label="uv run true", argv=(*uv, "run", "true"), cwd=folder / "uv", env=world.env())]
-    # The floor: envman itself is a Python program in this environment.
-    floor = (sys.executable, "-c", "pass")
-    peers.append(Command(label="python -c pass", argv=floor, cwd=folder / "uv", env=world.env()))
-    absent: dict[str, str] = {}
-    try:
-        peers.append(_hatch_run(world, folder / "hatch"))
-    except Failed as error:
-        absent["hatch run true"] = str(error).splitlines()[-1]
-    return Row(
-        name="run",
-        ours=world.ours("envman run true", folder / "envman", data),
-        peers=tuple(peers),
-        bars={"uv run true": 1.2, "hatch run true": 0.06},
-        absent=absent,
+def run_nothing_to_do(bench: Bench, runs: int) -> list[Figure]:
+    """`run true` in an environment that is as it should be."""
+    ours, theirs = _project(bench, "run-ours"), _project(bench, "run-theirs")
+    bench.call(bench.envman("up"), ours)
+    bench.call([uv.find_uv_bin(), "sync"], theirs)
+    hatched = _project(bench, "run-hatch")
+    bench.call(["hatch", "run", "true"], hatched)
+    return measure(
+        bench.subject("envman run true", bench.envman("run", "true"), ours),
+        [
+            (bench.subject("uv run true", [uv.find_uv_bin(), "run", "true"], theirs), 1.2),
+            (bench.subject("hatch run true", ["hatch", "run", "true"], hatched), 0.06),
+        ],
+        runs=runs,
     )
 
 
-def _hatch_run(world: World, project: Path) -> Command:
-    program = str(world.peers.need("hatch"))
-    _write_pyproject(world, project)
-    own = {
-        "HATCH_DATA_DIR": str(world.folder / "hatch-data"),
-        "HATCH_CACHE_DIR": str(world.folder / "hatch-cache"),
-        "PIP_NO_INDEX": "1",
-        "PIP_FIND_LINKS": str(world.wheels),
-    }
-    env = world.env(more=own)
-    succeed([program, "run", "true"], cwd=project, env=env)
-    return Command(label="hatch run true", argv=(program, "run", "true"), cwd=project, env=env)
-
-
-def _up(world: World) -> Row:
-    folder, data = world.folder / "up", world.folder / "up-data"
-    uv = _with_uv(world, folder / "uv")
-    _with_envman(world, folder / "envman", folder / "uv" / "uv.lock", data)
-    _same_interpreter(folder / "uv", folder / "envman")
-    return Row(
-        name="up",
-        ours=world.ours("envman up", folder / "envman", data),
-        peers=(Command(label="uv sync", argv=(*uv, "sync"), cwd=folder / "uv", env=world.env()),),
-        bars={"uv sync": 1.7},
+def up_nothing_to_do(bench: Bench, runs: int) -> list[Figure]:
+    """`up` with nothing to do."""
+    ours, theirs = _project(bench, "up-ours"), _project(bench, "up-theirs")
+    bench.call(bench.envman("up"), ours)
+    bench.call([uv.find_uv_bin(), "sync"], theirs)
+    return measure(
+        bench.subject("envman up", bench.envman("up"), ours),
+        [(bench.subject("uv sync", [uv.find_uv_bin(), "sync"], theirs), 1.7)],
+        runs=runs,
     )
 
 
-def _cold(count: int, bar: float | None, *, with_poetry: bool = False) -> Callable[[World], Row]:
-    def prepare(world: World) -> Row:
-        folder, data = world.folder / f"cold-{count}", world.folder / f"cold-{count}-data"
-        uv = str(world.peers.need("uv"))
-        theirs, mine = folder / "uv", folder / "envman"
-        for project in (theirs, mine):
-            project.mkdir(parents=True)
-            _pin(project)
-        wanted = folder / "requirements.in"
-        wanted.write_text("\n".join(_names(count)) + "\n", encoding="utf-8")
-        lock = [uv, "pip", "compile", "--no-index", "--find-links", str(world.wheels), "--no-header", "--no-annotate"]
-        lock += ["--python", str(base_interpreter()), str(wanted), "--output-file", "pylock.toml"]
-        succeed(lock, cwd=theirs, env=world.env())
-        shutil.copy(theirs / "pylock.toml", mine)
+def _up_cold(bench: Bench, runs: int, count: int, bar: float | None) -> list[Figure]:
+    tool, house = uv.find_uv_bin(), _wheels(bench, count)
+    ours, theirs = bench.folder / f"cold-{count}-ours", bench.folder / f"cold-{count}-theirs"
+    for root in (ours, theirs):
+        root.mkdir()
+    names = "".join(f"package{number:03}==1.0\n" for number in range(count))
+    (theirs / "requirements.in").write_text(names, encoding="utf-8")
+    lock = [tool, "pip", "compile", "-q", "--no-index", "--find-links", str(house), "--format", "pylock.toml"]
+    bench.call([*lock, "--no-header", "requirements.in", "-o", "pylock.toml"], theirs)
+    shutil.copy(theirs / "pylock.toml", ours / "pylock.toml")
 
-        def forget_ours() -> None:
-            for gone in (mine / ".venv", mine / ".envman", data):
-                shutil.rmtree(gone, ignore_errors=True)
+    def afresh(root: Path) -> Callable[[], None]:
+        def remove() -> None:
+            for place in (root / ".venv", root / ".envman", bench.folder / "data"):
+                shutil.rmtree(place, ignore_errors=True)
 
-        sync = f"'{uv}' venv --python '{base_interpreter()}' && '{uv}' pip sync pylock.toml --preview-features pylock"
-        peers = [_afresh(world, "uv venv + uv pip sync", (shutil.which("sh") or "/bin/sh", "-c", sync), theirs)]
-        absent: dict[str, str] = {}
-        if with_poetry:
-            try:
-                peers.append(_poetry_install(world, folder / "poetry", count))
-            except Failed as error:
-                absent["poetry install"] = str(error).splitlines()[-1]
-        for command in peers:
-            succeed(command.argv, cwd=command.cwd, env=command.env)
-        ours = world.ours(f"envman up, {count} packages", mine, data, before=forget_ours)
-        succeed(ours.argv, cwd=ours.cwd, env=ours.env)
-        _same_interpreter(mine, theirs)
-        _same_packages(mine, *(command.cwd for command in peers))
-        bars = {} if bar is None else {"uv venv + uv pip sync": bar}
-        return Row(name=f"cold-{count}", ours=ours, peers=tuple(peers), bars=bars, absent=absent)
+        return remove
 
-    return prepare
+    # --python everywhere: `uv pip sync` on anything but a throw-away environment empties it.
+    create = f"'{tool}' venv -q --python '{bench.python}' .venv"
+    pair = f"{create} && '{tool}' pip sync -q --python .venv/bin/python --preview-features pylock pylock.toml"
+    others = [(bench.subject("uv venv + uv pip sync", ["sh", "-c", pair], theirs, prepare=afresh(theirs)), bar)]
+    return measure(
+        bench.subject(f"envman up, {count} packages", bench.envman("up"), ours, prepare=afresh(ours)), others, runs=runs
+    )
 
 
-def _afresh(
-    world: World, label: str, argv: tuple[str, ...], project: Path, more: Mapping[str, str] | None = None
-) -> Command:
-    """A command that finds no environment."""
-
-    def forget() -> None:
-        shutil.rmtree(project / ".venv", ignore_errors=True)
-
-    return Command(label=label, argv=argv, cwd=project, env=world.env(more=more), before=forget)
-
-
-def _same_packages(*projects: Path) -> None:
-    found = {
-        project.name: {file.name for file in project.glob(".venv/lib/*/site-packages/part_*")} for project in projects
-    }
-    if len(set(map(frozenset, found.values()))) > 1:
-        counts = ", ".join(f"{name} {len(files)}" for name, files in found.items())
-        raise Failed(f"the sides installed different packages: {counts}")
-
-
-def _poetry_install(world: World, project: Path, count: int) -> Command:
-    program = str(world.peers.need("poetry"))
-    project.mkdir(parents=True)
-    _pin(project)
-    files = [
-        f'{name} = {{path = "{next(world.wheels.glob(name.replace("-", "_") + "-*"))}"}}' for name in _names(count)
+def up_cold_poetry(bench: Bench, runs: int) -> list[Figure]:
+    """`up` from nothing at 40 packages, against Poetry with its own lock."""
+    house = _wheels(bench, 40)
+    ours, theirs = bench.folder / "poetry-ours", bench.folder / "poetry-theirs"
+    for root in (ours, theirs):
+        root.mkdir()
+    names = [f"package{number:03}" for number in range(40)]
+    links = "".join(f'{name} = {{path = "{next(house.glob(name + "-*"))}"}}\n' for name in names)
+    text = f'[tool.poetry]\nname = "shop"\npackage-mode = false\n[tool.poetry.dependencies]\npython = ">=3.11"\n{links}'
+    (theirs / "pyproject.toml").write_text(text, encoding="utf-8")
+    bench.call(["poetry", "lock", "--quiet"], theirs)
+    (ours / "requirements.in").write_text("".join(f"{name}==1.0\n" for name in names), encoding="utf-8")
+    lock = [
+        uv.find_uv_bin(),
+        "pip",
+        "compile",
+        "-q",
+        "--no-index",
+        "--find-links",
+        str(house),
+        "--format",
+        "pylock.toml",
     ]
-    python = f">={sys.version_info.major}.{sys.version_info.minor}"
-    text = f"""\
-[tool.poetry]
-package-mode = false
+    bench.call([*lock, "--no-header", "requirements.in", "-o", "pylock.toml"], ours)
 
-[tool.poetry.dependencies]
-python = "{python}"
-{chr(10).join(files)}
-"""
-    (project / "pyproject.toml").write_text(text, encoding="utf-8")
-    more = {
-        "POETRY_CACHE_DIR": str(world.folder / "poetry-cache"),
-        "POETRY_CONFIG_DIR": str(world.folder / "poetry-config"),
-        "POETRY_VIRTUALENVS_IN_PROJECT": "true",
-        "POETRY_NO_INTERACTION": "1",
-    }
-    succeed([program, "lock"], cwd=project, env=world.env(more=more))
-    return _afresh(world, "poetry install", (program, "install"), project, more)
+    def afresh(root: Path) -> Callable[[], None]:
+        def remove() -> None:
+            for name in (".venv", ".envman"):
+                shutil.rmtree(root / name, ignore_errors=True)
 
+        return remove
 
-def _check(world: World) -> Row:
-    project = world.folder / "check"
-    project.mkdir()
-    (project / "envman.toml").write_text(
-        _SPEC.format(version=f"{sys.version_info.major}.{sys.version_info.minor}"), encoding="utf-8"
-    )
-    program = project / "nothing.py"
-    program.write_text(_CLICK_PROGRAM, encoding="utf-8")
-    label = "a click program that does nothing"
-    return Row(
-        name="check",
-        ours=world.ours("envman check", project, world.folder / "check-data"),
-        peers=(Command(label=label, argv=(sys.executable, str(program)), cwd=project, env=world.env()),),
-        bars={label: 2.5},
+    return measure(
+        bench.subject("envman up, 40 packages", bench.envman("up"), ours, prepare=afresh(ours)),
+        [(bench.subject("poetry install", ["poetry", "install", "--quiet"], theirs, prepare=afresh(theirs)), None)],
+        runs=runs,
     )
 
 
-def _substitute(file: Path, changes: Mapping[str, str]) -> None:
-    text = file.read_text(encoding="utf-8")
-    for old, new in changes.items():
-        text = text.replace(old, new)
-    file.write_text(text, encoding="utf-8")
+def check(bench: Bench, runs: int) -> list[Figure]:
+    """`check` of a valid spec, against a click program that does nothing."""
+    root = _project(bench, "check")
+    (root / "envman.toml").write_text(
+        'name = "shop"\n[env]\nA = "${B:-c}"\nPORT = "{ports.web.inside}"\n[ports]\nweb = 8000\n'
+        '[tasks]\ntest = "pytest -q"\n[hooks]\nsetup = [{run = "true", inputs = ["migrations/**"]}]\n',
+        encoding="utf-8",
+    )
+    nothing = root / "nothing.py"
+    nothing.write_text("import click\n@click.command()\ndef main(): pass\nmain()\n", encoding="utf-8")
+    return measure(
+        bench.subject("envman check", bench.envman("check"), root),
+        [(bench.subject("a click program that does nothing", [sys.executable, str(nothing)], root), 2.5)],
+        runs=runs,
+    )
 
 
-def _known_folders(world: World) -> tuple[Path, Path]:
-    """A provisioned project, and a data folder that knows nothing else."""
-    folder, data = world.folder / "known", world.folder / "known-data-1"
-    project = folder / "original"
-    if not project.exists():
-        project.mkdir(parents=True)
-        _pin(project)
-        (project / "requirements.txt").write_text("", encoding="utf-8")
-        succeed([str(world.envman), "up"], cwd=project, env=world.env(data))
-    return project, data
+def known_environments(bench: Bench, runs: int) -> list[Figure]:
+    """The price of many known environments: `run`, `status` and `list` with 10, 100 and 1,000 of them."""
+    figures: list[Figure] = []
+    for count in (10, 100, 1000):
+        here = Bench(folder=bench.folder / f"known-{count}", peers=bench.peers)
+        root = _project(here, "shop")
+        here.call(here.envman("up"), root)
+        _register(here, count)
+        for words in (("run", "true"), ("status",), ("list",)):
+            name = f"envman {' '.join(words)}, {count} known"
+            figures += measure(here.subject(name, here.envman(*words), root), [], runs=runs)
+    return figures
 
 
-def _knowing(world: World, count: int) -> tuple[Path, Path]:
-    """The project, and a data folder that knows it and others like it: folders, environments and records are real."""
-    project, alone = _known_folders(world)
-    data = world.folder / f"known-data-{count}"
-    if data.exists():
-        return project, data
-    shutil.copytree(alone, data)
-    own = (project / ".envman" / "id").read_text(encoding="ascii").strip()
-    for number in range(1, count):
-        other = hashlib.sha256(str(number).encode()).hexdigest()[:16]
-        root = project.parent / f"other-{number:04}"
-        changes = {str(project): str(root), own: other}
-        if not root.exists():
-            shutil.copytree(project, root, symlinks=True)
-            for file in (root / ".envman" / "id", root / ".venv" / "envman.json"):
-                _substitute(file, changes)
-        shutil.copytree(alone / "projects" / own, data / "projects" / other)
-        for file in (data / "projects" / other).iterdir():
-            if file.is_file():
-                _substitute(file, changes)
-    return project, data
+def _register(bench: Bench, count: int) -> None:
+    # The records of other projects, as `up` leaves them; their folders exist, so that nothing is pruned.
+    projects = bench.folder / "data" / "projects"
+    (own,) = projects.iterdir()
+    for number in range(count - 1):
+        root = bench.folder / "others" / f"{number:04}"
+        root.mkdir(parents=True)
+        folder = projects / f"{number:016x}"
+        folder.mkdir()
+        record = {"root": str(root), "name": root.name, "place": [0, number], "created": 1_700_000_000}
+        (folder / "project.json").write_text(json.dumps(record), encoding="utf-8")
+        shutil.copy(own / "ready", folder / "ready")
 
 
-def _growth(name: str, command: str, *, linear: bool) -> Callable[[World], Row]:
-    def prepare(world: World) -> Row:
-        counts = _KNOWN_QUICK if world.quick else _KNOWN
-        commands = {}
-        for count in counts:
-            project, data = _knowing(world, count)
-            commands[count] = world.ours(f"{command}, {count} known", project, data)
-        *fewer, most = commands.values()
-        # Linear is the worst that may be; what asks for one project must not notice the others.
-        bars = {
-            commands[count].label: float(counts[-1] // count) if linear else 1.2 for count in counts[:-1]
-        }  # fmt: skip
-        return Row(name=name, ours=most, peers=tuple(reversed(fewer)), bars=bars)
-
-    return prepare
+ROWS: dict[str, Callable[[Bench, int], list[Figure]]] = {
+    "run": run_nothing_to_do,
+    "up": up_nothing_to_do,
+    "check": check,
+    "cold-10": lambda bench, runs: _up_cold(bench, max(runs // 3, 3), 10, None),
+    "cold-40": lambda bench, runs: _up_cold(bench, max(runs // 3, 3), 40, 2.5),
+    "cold-100": lambda bench, runs: _up_cold(bench, max(runs // 3, 3), 100, None),
+    "cold-300": lambda bench, runs: _up_cold(bench, max(runs // 3, 3), 300, 1.3),
+    "cold-poetry": lambda bench, runs: up_cold_poetry(bench, max(runs // 5, 3)),
+    "known": lambda bench, runs: known_environments(bench, max(runs // 2, 3)),
+}
 
 
-ROWS = (
-    Planned(name="run", prepare=_run, runs=31, quick_runs=7),
-    Planned(name="up", prepare=_up, runs=31, quick_runs=7),
-    Planned(name="cold-10", prepare=_cold(10, None), runs=7, quick_runs=3),
-    Planned(name="cold-40", prepare=_cold(40, 2.5, with_poetry=True), runs=7, quick_runs=3),
-    Planned(name="cold-100", prepare=_cold(100, None), runs=7, quick_runs=3, slow=True),
-    Planned(name="cold-300", prepare=_cold(300, 1.3), runs=7, quick_runs=3, slow=True),
-    Planned(name="check", prepare=_check, runs=21, quick_runs=7),
-    Planned(name="status", prepare=_growth("status", "envman status", linear=False), runs=21, quick_runs=7),
-    Planned(name="list", prepare=_growth("list", "envman list", linear=True), runs=21, quick_runs=7),
-    Planned(name="run-known", prepare=_growth("run-known", "envman run true", linear=False), runs=31, quick_runs=7),
-)
+def chosen(names: Sequence[str]) -> Iterator[tuple[str, Callable[[Bench, int], list[Figure]]]]:
+    """The rows of those names, all of them when none is named."""
+    for name, row in ROWS.items():
+        if not names or name in names:
+            yield name, row

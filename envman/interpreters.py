@@ -37,6 +37,11 @@ class Request:
         return f"Python {self.text}" if self.text else "any Python"
 
     @property
+    def names_patch(self) -> bool:
+        """Whether it says anything about the third part of a version."""
+        return any(clause.count(".") > 1 and not clause.endswith(".0") for clause in self.text.split(","))
+
+    @property
     def is_range(self) -> bool:
         """Whether it leaves the choice of X.Y open."""
         return not self.text[:1].isdigit()
@@ -135,12 +140,22 @@ def choose(
 ) -> Interpreter | None:
     """The interpreter to use: the X.Y used before, else the one that `python3` means here, else the newest."""
     fitting = [one for one in found if request.accepts(one.version)]
+    while fitting:
+        best = _preferred(fitting, environ, before=before)
+        # Where the name tells only X.Y, a request down to the patch level needs the interpreter's own word.
+        if len(best.version) > 2 or not request.names_patch or request.accepts(exact_version(best)):
+            return best
+        fitting.remove(best)
+    return None
+
+
+def _preferred(fitting: list[Interpreter], environ: Mapping[str, str], *, before: Version | None) -> Interpreter:
     usual = _chosen_by_pyenv(environ) or next((one.version for one in _on_path(environ)), None)
     for wanted in (before, usual):
         same = [one for one in fitting if wanted and one.version[:2] == wanted[:2]]
         if same:
             return max(same, key=lambda one: (one.version == wanted, one.version))
-    return max(fitting, key=lambda one: one.version, default=None)
+    return max(fitting, key=lambda one: one.version)
 
 
 def exact_version(interpreter: Interpreter) -> Version:

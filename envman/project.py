@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from envman import generated, identity, versions
-from envman.dependencies import source
-from envman.dependencies.source import Source
+from envman.dependencies import pylock, source
+from envman.dependencies.source import Kind, Source
 from envman.errors import UsageError
 from envman.identity import Identity
 from envman.interpreters import Request as PythonRequest
@@ -125,6 +125,10 @@ def _python_request(root: Path, spec: Spec, packages: Source) -> PythonRequest:
     required = declared.get("requires-python") if isinstance(declared, dict) else None
     if isinstance(required, str):
         return PythonRequest(text=_valid_range(root, required), asked_by="requires-python")
+    if packages.kind is Kind.PYLOCK:
+        locked = pylock.read(packages.files[0]).get("requires-python")
+        if isinstance(locked, str) and versions.is_valid(locked):
+            return PythonRequest(text=locked, asked_by=packages.label)
     return PythonRequest(text="", asked_by="nobody")
 
 

@@ -1,0 +1,175 @@
+"""Every console block of the README and the tutorial, typed in order into a real terminal's shell."""
+
+# The rule: what a block shows is all that the command says, line by line. Two lines are the same when their words are,
+# where any word with a path and any number with its unit stand for every other; a line "..." stands for any lines.
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = ("README.md", "docs/tutorial.md")
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"(Write|Add to) `([^`]+)`:\s*$")
+_EXIT_CODE = re.compile(r"# exit code (\d+)")
+_PATH = re.compile(r"\S*/\S*")
+_NUMBER = re.compile(r"\d[\d.,:]*(\s?(B|kB|MB|GB|ms|s)\b)?")
+# Whether a port is busy is the machine's affair, and no document can know it.
+_PORT_WARNING = re.compile(r"^warning: port .* is taken by ")
+
+
+@dataclass(kw_only=True)
+class Typed:
+    """One command of a block, and what the document says of it."""
+
+    line: int
+    command: str
+    shown: list[str] = field(default_factory=list)
+    code: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """A file that the document tells the reader to write."""
+
+    name: str
+    text: str
+    appended: bool
+
+
+def _typed(body: str, line: int) -> Iterator[Typed]:
+    current: Typed | None = None
+    for number, text in enumerate(body.splitlines(), line):
+        code = _EXIT_CODE.fullmatch(text)
+        if text.startswith("$ "):
+            if current:
+                yield current
+            current = Typed(line=number, command=text[2:])
+        elif current is None:
+            raise ValueError(f"line {number}: a console block begins with a command")
+        elif code:
+            current.code = int(code.group(1))
+        else:
+            current.shown.append(text)
+    if current:
+        yield current
+
+
+def _actions(document: str) -> Iterator[Typed | Written]:
+    for block in _FENCE.finditer(document):
+        before = document[: block.start()]
+        file = _FILE.search(before)
+        if block.group(1) == "console":
+            yield from _typed(block.group(2), before.count("\n") + 2)
+        elif file:
+            yield Written(name=file.group(2), text=block.group(2), appended=file.group(1) == "Add to")
+
+
+def _same_words(line: str) -> str:
+    return " ".join(_NUMBER.sub("#", _PATH.sub("#", line)).split())
+
+
+def matches(shown: Sequence[str], said: Sequence[str]) -> bool:
+    """Whether the lines said are the lines shown."""
+    if not shown:
+        return not said
+    first, *rest = shown
+    if first == "...":
+        return any(matches(rest, said[start:]) for start in range(len(said) + 1))
+    return bool(said) and _same_words(first) == _same_words(said[0]) and matches(rest, said[1:])
+
+
+def _lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.strip() and not _PORT_WARNING.match(line)]
+
+
+class Reader:
+    """Somebody with a home folder of their own, who types what a document shows."""
+
+    def __init__(self, home: Path) -> None:
+        self._folder = home
+        self._note = home / ".folder"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("ENVMAN_")}
+        for name in ("VIRTUAL_ENV", "GREETING", "PYTHONHOME", "FORCE_COLOR", "CI"):
+            kept.pop(name, None)
+        user = Path.home()
+        # The packages come from wherever this machine gets its packages.
+        (home / ".config").mkdir()
+        for name in (".config/pip", ".config/uv", ".pip"):
+            if (user / name).is_dir():
+                (home / name).symlink_to(user / name)
+        self._environ = {
+            "UV_CACHE_DIR": str(user / ".cache" / "uv"),
+            "PYENV_ROOT": str(user / ".pyenv"),
+            **kept,
+            "HOME": str(home),
+            "XDG_CONFIG_HOME": str(home / ".config"),
+            "ENVMAN_DATA": str(home / "data"),
+            "ENVMAN_CACHE": str(home / "cache"),
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+            "PYTHONUTF8": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+    def write(self, written: Written) -> None:
+        """Write a file, or add to it."""
+        with (self._folder / written.name).open("a" if written.appended else "w", encoding="utf-8") as stream:
+            stream.write(written.text)
+
+    def type(self, typed: Typed) -> tuple[int, list[str]]:
+        """The exit code of a command and the lines it said; the folder it ends in is the next one's."""
+        done = subprocess.run(
+            ["bash", "-c", f'trap \'pwd > "{self._note}"\' EXIT\n{typed.command}'],
+            cwd=self._folder,
+            env=self._environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            timeout=120,
+            check=False,
+        )
+        self._folder = Path(self._note.read_text(encoding="utf-8").strip())
+        return done.returncode, _lines(done.stdout)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the documents speak to bash")
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_does_what_it_shows(name: str, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    reader = Reader(home)
+    for action in _actions((ROOT / name).read_text(encoding="utf-8")):
+        if isinstance(action, Written):
+            reader.write(action)
+            continue
+        code, said = reader.type(action)
+        where = f"{name}:{action.line}: $ {action.command}"
+        assert code == action.code, f"{where}\nended with {code}\n" + "\n".join(said)
+        shown = [line for line in action.shown if line.strip()]
+        assert matches(shown, said), f"{where}\n--- shown\n" + "\n".join(shown) + "\n--- said\n" + "\n".join(said)
+
+
+@pytest.mark.parametrize(
+    ("shown", "said", "same"),
+    [
+        (["Ready in 0.9 s."], ["Ready in 12 ms."], True),
+        (["folder  /home/ann/shop"], ["folder /tmp/x"], True),
+        (["12 from uv.lock"], ["12 from pylock.toml"], False),
+        (["a"], ["a", "b"], False),
+        (["a", "..."], ["a", "b", "c"], True),
+        (["...", "c"], ["a", "b"], False),
+        ([], ["a"], False),
+    ],
+)
+def test_the_rule_itself(shown: list[str], said: list[str], same: bool) -> None:
+    assert matches(shown, said) is same
