@@ -99,8 +99,12 @@ def _on_path(environ: Mapping[str, str]) -> Iterable[Interpreter]:
         folder = Path(word)
         if not word or folder == shims:
             continue
-        named = [folder / "python3"] + [entry for entry in _entries(folder) if entry.name.startswith("python3.")]
-        for entry in named:
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            continue
+        # A folder of programs holds thousands: only those that may be meant are looked at.
+        for entry in [folder / name for name in sorted(names) if name == "python3" or name.startswith("python3.")]:
             # A name that is a link tells the version by what it leads to; a virtual environment leads to its base.
             real = entry.resolve()
             version = _version_in(real.name)

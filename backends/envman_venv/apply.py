@@ -16,7 +16,7 @@ from envman.dependencies import installed, resolve, source, uv
 from envman.errors import EngineMissing, StepFailed
 from envman.files import remove_tree
 from envman.problem import Problem
-from envman_venv import layout, marker, pip
+from envman_venv import layout, marker, pip, template
 from envman_venv.marker import Marker
 from envman_venv.operations import CreateEnvironment, FetchPython, InstallPackages, RemoveEnvironment
 
@@ -100,7 +100,7 @@ def _create(operation: CreateEnvironment, job: Job) -> str | None:
     try:
         prefix.mkdir(parents=True, exist_ok=True)
         marker.write(prefix, note)
-        version = _virtualenv(prefix, interpreter, project.name, job)
+        version = template.create(prefix, interpreter, project.name, with_pip=uv.find() is None)
         marker.write(prefix, replace(note, created=True, python=version))
     except OSError as error:
         _put_back(prefix, layout.aside(project))
@@ -110,26 +110,6 @@ def _create(operation: CreateEnvironment, job: Job) -> str | None:
         raise
     shown = prefix.relative_to(project.root)
     return f"{shown}, Python {version}"
-
-
-def _virtualenv(prefix: Path, interpreter: Path, name: str, job: Job) -> str:
-    from virtualenv import session_via_cli
-
-    prompt = "".join(letter for letter in name if letter.isalnum() or letter in "-_. ") or "envman"
-    seed = ["--no-seed"] if uv.find() else ["--no-periodic-update"]
-    arguments = [str(prefix), "--python", str(interpreter), *seed, "--no-download", f"--prompt={prompt}"]
-    try:
-        session = session_via_cli(arguments, setup_logging=False)
-        session.run()
-    except (RuntimeError, SystemExit) as error:
-        job.log(str(error))
-        raise StepFailed(
-            Problem(
-                message=f"{interpreter} cannot make a virtual environment: {error}",
-                hint="choose another [python] version",
-            )
-        ) from error
-    return ".".join(map(str, session.interpreter.version_info[:3]))
 
 
 @_apply.register

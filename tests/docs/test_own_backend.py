@@ -28,7 +28,9 @@ def installed(scratch: Scratch) -> Scratch:
     assert found
     group, name, module = found.groups()
     (metadata / "entry_points.txt").write_text(f"[{group}]\n{name} = {module}\n", encoding="utf-8")
-    scratch.environ["PYTHONPATH"] = os.pathsep.join([str(packages), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    scratch.environ["PYTHONPATH"] = os.pathsep.join([str(packages), os.environ.get("PYTHONPATH", "")]).rstrip(
+        os.pathsep
+    )
     scratch.write({"envman.toml": '[env]\nWORD = "inside"\n'})
     return scratch
 

@@ -127,7 +127,7 @@ class Reader:
     def type(self, typed: Typed) -> tuple[int, list[str]]:
         """The exit code of a command and the lines it said; the folder it ends in is the next one's."""
         done = subprocess.run(
-            ["bash", "-c", f'trap \'pwd > "{self._note}"\' EXIT\n{typed.command}'],
+            ["bash", "-c", f"trap 'pwd > \"{self._note}\"' EXIT\n{typed.command}"],
             cwd=self._folder,
             env=self._environ,
             stdin=subprocess.DEVNULL,
