@@ -16,13 +16,13 @@ _NOTE = "<!-- Written by `make docs` from the code: change the code, not this pa
 
 _SPEC_HEAD = """# The spec: `envman.toml`
 
-Every key is optional. The spec is a file `envman.toml`, or the table `[tool.envman]` in `pyproject.toml`; to have both is
-an error. It is found by walking up from the current folder. `envman check` says whether it is valid, and names every
-problem at once, each with file, line and column. `envman init` writes a file that holds every key as a comment, and a
-JSON Schema beside it that editors complete from.
+Every key is optional. The spec is a file `envman.toml`, or the table `[tool.envman]` in `pyproject.toml`; to have
+both is an error. It is found by walking up from the current folder. `envman check` says whether it is valid, and
+names every problem at once, each with file, line and column. `envman init` writes a file that holds every key as a
+comment, and a JSON Schema beside it that editors complete from.
 
-Keys of `[services.NAME]` are read and checked, but **no backend of this version starts services**: `check` and `up` warn
-about each. The same holds for the `docker` and `vagrant` backends: they are planned and not there yet, so a spec
+Keys of `[services.NAME]` are read and checked, but **no backend of this version starts services**: `check` and `up`
+warn about each. The same holds for the `docker` and `vagrant` backends: they are planned and not there yet, so a spec
 that names them, or holds a table `[docker]` or `[vagrant]`, is refused.
 
 ## Which files count
@@ -33,9 +33,9 @@ that names them, or holds a table `[docker]` or `[vagrant]`, is refused.
 | `[profile.NAME]` in it | an overlay with a name: any key of the spec may stand below it |
 | `envman.local.toml` | one person's overlay, beside the spec and not committed |
 
-The spec comes first, then its chosen profiles, then `envman.local.toml` and the same profiles in it; whatever comes later
-wins. Tables merge, lists replace, `false` removes an entry of `[env]`, `[ports]`, `[tasks]` or `[services]`. Profiles are
-chosen by `--profile`, else by `ENVMAN_PROFILE` (several with commas), else by the key `profiles`.
+The spec comes first, then its chosen profiles, then `envman.local.toml` and the same profiles in it; whatever comes
+later wins. Tables merge, lists replace, `false` removes an entry of `[env]`, `[ports]`, `[tasks]` or `[services]`.
+Profiles are chosen by `--profile`, else by `ENVMAN_PROFILE` (several with commas), else by the key `profiles`.
 
 """
 
@@ -53,20 +53,22 @@ Each key names a variable; its value is a string or an integer. The value may ho
 | `${VAR:-text}` | the same, or the text where VAR is empty or not set |
 | `{{` and `}}` | a brace |
 
-`pass` is a list of names (`*` allowed) of variables of this machine that are let in. At venv level all of them are: the key
-matters only to backends that isolate more.
+`pass` is a list of names (`*` allowed) of variables of this machine that are let in. At venv level all of them are:
+the key matters only to backends that isolate more.
 
 `[env]` wins over `env_files`, and both win over the variables of this machine.
 
 ## Files of variables
 
-A file of `env_files` holds lines `NAME=value`. `'…'` is literal, `"…"` knows `\\n`, `\\t`, `\\"` and `\\\\`, bare values end at a
-` #` comment, and `export` before the name is allowed. All values count as secrets: logs and messages mask them.
+A file of `env_files` holds lines `NAME=value`. `'…'` is literal, `"…"` knows `\\n`, `\\t`, `\\"` and `\\\\`, bare
+values end at a ` #` comment, and `export` before the name is allowed. All values count as secrets: logs and messages
+mask them.
 
 ## [tasks]
 
-Each key names a task; its value is a command. A string is a line for `sh`, a list is a program with its arguments. Further
-words on the command line append: `envman run test -k slow`. `envman run -- test` is always the program called `test`.
+Each key names a task; its value is a command. A string is a line for `sh`, a list is a program with its arguments.
+Further words on the command line append: `envman run test -k slow`. `envman run -- test` is always the program
+called `test`.
 
 ## [profile.NAME]
 
@@ -75,8 +77,8 @@ Any key of the spec may stand here. A profile that is not chosen is checked all 
 
 _COMMANDS_HEAD = """# The commands
 
-`envman COMMAND --help` says the same. Answers go to stdout, everything for people to stderr. What programs can rely on
-is in [exit codes and JSON](exit-codes-json.md).
+`envman COMMAND --help` says the same. Answers go to stdout, everything for people to stderr. What programs can rely
+on is in [exit codes and JSON](exit-codes-json.md).
 
 """
 
@@ -84,10 +86,10 @@ _VARIABLES = {
     "ENVMAN_BACKEND": "the backend to use, as `--backend`",
     "ENVMAN_PROFILE": "the profiles to use, with commas between them, as `--profile`",
     "ENVMAN_DATA": "the folder for state, logs and data, instead of the usual one of the system",
-    "ENVMAN_CACHE": "the folder for what can be made again",
     "ENVMAN_SHELL": "the shell to speak, as `--shell`",
     "ENVMAN_LOCK_TIMEOUT": "how many seconds to wait for another envman in the same project; 600 unless set",
-    "ENVMAN_TRUST": "folders of other users that you trust",
+    "ENVMAN_NO_PROMPT": "any value: shells keep their own prompt",
+    "ENVMAN_TRUST": "folders that belong to other users and that you trust, separated as in PATH",
     "ENVMAN_INSTALLER": "`pip` installs without uv; nothing can be resolved or locked then",
     "NO_COLOR": "any value: no colours",
     "FORCE_COLOR": "any value: colours in a pipe too",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -18,6 +17,8 @@ _TRIES = 200
 
 def is_free(port: int, address: str) -> bool:
     """Whether a program could listen there now."""
+    import socket
+
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         if os.name != "nt":

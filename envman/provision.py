@@ -10,6 +10,7 @@ from pathlib import Path
 from envman import active, execute, generated, hooks, identity, inside, paths, ports, ready, state, turn
 from envman.active import Active
 from envman.backend import Backend, Observed
+from envman.dependencies.source import Kind
 from envman.errors import UsageError
 from envman.execute import Executor
 from envman.files import digest, write_staged
@@ -63,6 +64,10 @@ def _claimed(project: Project) -> Project:
     return replace(project, identity=own, memory=identity.recall(own))
 
 
+def _remembered(project: Project) -> Project:
+    return replace(project, memory=identity.recall(project.identity))
+
+
 def _with_ports(project: Project) -> tuple[Project, list[Problem]]:
     given, told = ports.allocate(project)
     asked = {name: port.port for name, port in project.spec.ports.items()}
@@ -75,9 +80,9 @@ def provision(request: Request, command: str, *, start: bool, announce: bool) ->
     """Do what is missing, step by step. Raises with nothing lost; the next call resumes."""
     started = time.perf_counter()
     found = active.find(request)
-    with turn.taken(turn_folder(found.project.root), command, request.console):
-        # Whoever had the turn before may have changed everything: look again, now that it is ours.
-        found = replace(found, project=_claimed(active.read(request)))
+    with turn.taken(turn_folder(found.project.root), command, request.console) as waited:
+        # Whoever had the turn before may have changed everything.
+        found = replace(found, project=_claimed(active.read(request) if waited else found.project))
         project, told = _with_ports(found.project)
         inside.resolve(project, request.environ)
         _require_lock(request, project)
@@ -94,8 +99,9 @@ def provision(request: Request, command: str, *, start: bool, announce: bool) ->
                 _announce(request, found, plan, observed.target_python)
             log = execute.open_log(folder, "up", inside.masker(project, request.environ))
             Executor(request, project, backend, log).run(plan)
-            # uv.lock may have been brought up to date on the way.
-            project = replace(active.read(request), ports=project.ports)
+            if project.source.kind is Kind.UV_LOCK:  # it may have been brought up to date on the way
+                project = replace(active.read(request), ports=project.ports)
+            project = _remembered(project)
             found = replace(found, project=project)
             observed = backend.observe(project, request.environ)
         if active.is_usual(request):

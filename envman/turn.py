@@ -48,17 +48,18 @@ def _patience() -> float:
 
 
 @contextmanager
-def taken(folder: Path, command: str, console: Console) -> Iterator[None]:
-    """Hold the project while the body runs. Whoever waits is told for whom."""
+def taken(folder: Path, command: str, console: Console) -> Iterator[bool]:
+    """Hold the project while the body runs, told for whom one waits; yields whether there was a wait."""
     folder.mkdir(parents=True, exist_ok=True)
     # The holder's name stands beside the lock, because Windows lets nobody read a locked byte.
     name_file = folder / "turn.holder"
     with (folder / "turn").open("a+", encoding="utf-8") as stream:
-        if not _try_lock(stream):
+        waits = not _try_lock(stream)
+        if waits:
             _wait(stream, name_file, console)
         started = time.strftime("%H:%M:%S")
         name_file.write_text(f"envman {command} (process {os.getpid()}, since {started})\n", encoding="utf-8")
-        yield
+        yield waits
 
 
 def _wait(stream: IO[str], name_file: Path, console: Console) -> None:
