@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from envman import identity
+from envman.console import shortened
 from envman.errors import PortTaken
 from envman.identity import Identity
 from envman.problem import Problem
@@ -74,7 +75,7 @@ def _command(process: Path) -> str:
         words = (process / "cmdline").read_bytes().split(b"\0")
     except OSError:
         return "?"
-    return " ".join(word.decode("utf-8", "replace") for word in words if word)[:60]
+    return shortened(" ".join(word.decode("utf-8", "replace") for word in words), 60)
 
 
 def allocate(project: Project) -> tuple[dict[str, int], list[Problem]]:
