@@ -106,6 +106,24 @@ def _up(found: Ready, words: Sequence[str]) -> int | None:
     return 0
 
 
+def _status(found: Ready, words: Sequence[str]) -> int | None:
+    if list(words) not in ([], ["--json"]):
+        return None
+    text = found.facts.get(" ".join(["status", *words]))
+    if not text:
+        return None
+    from envman.console import Console
+
+    console = Console()
+    head, _, rest = text.partition("\n")
+    if not words:
+        name, _, told = head.partition(" · ")
+        told = told.replace("running", console.style("running", "green", out=True), 1)
+        head = f"{console.style(name, 'bold', out=True)} · {told}"
+    console.answer(f"{head}\n{rest}")
+    return 0
+
+
 def _activate(found: Ready, words: Sequence[str]) -> int | None:
     if len(words) not in (0, 2) or (words and words[0] != "--shell"):
         return None
@@ -123,4 +141,4 @@ def _activate(found: Ready, words: Sequence[str]) -> int | None:
     return 0
 
 
-_COMMANDS = {"run": _run, "up": _up, "activate": _activate}
+_COMMANDS = {"run": _run, "up": _up, "status": _status, "activate": _activate}

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from envman import active, execute, generated, hooks, identity, inside, paths, ports, ready, state, turn
+from envman import active, execute, generated, hooks, identity, inside, paths, ports, ready, standing, state, turn
 from envman.active import Active
+from envman.answer import envelope
 from envman.backend import Backend, Observed
+from envman.console import Console
 from envman.dependencies.source import Kind
 from envman.errors import UsageError
 from envman.execute import Executor
@@ -105,7 +107,7 @@ def provision(request: Request, command: str, *, start: bool, announce: bool) ->
             found = replace(found, project=project)
             observed = backend.observe(project, request.environ)
         if active.is_usual(request):
-            write_ready(project, backend, observed)
+            write_ready(found, observed)
         told += [*found.passed_over, *found.unsupported]
         return Provisioned(
             active=found, observed=observed, plan=plan, told=tuple(told), seconds=time.perf_counter() - started
@@ -142,8 +144,9 @@ def _announce(request: Request, found: Active, plan: Plan, version: str) -> None
         console.detail(f"  {step.name}: {step.title} ({step.reason})")
 
 
-def write_ready(project: Project, backend: Backend, observed: Observed) -> None:
+def write_ready(found: Active, observed: Observed) -> None:
     """Leave what the hot path reads. Written last: whoever finds it whole finds the project whole."""
+    project, backend = found.project, found.backend
     if project.folder is None:
         return
     file = Ready()
@@ -153,6 +156,8 @@ def write_ready(project: Project, backend: Backend, observed: Observed) -> None:
     file.facts = {
         "spec": str(project.spec_file or ""),
         "start": "1" if project.spec.hooks.start else "",
+        "status": standing.text(found, observed, Console(color=False)),
+        "status --json": envelope("status", ok=True, result=standing.describe(found, observed), problems=()),
     }
     file.place = dict(backend.place(project, observed))
     # Two inputs of one path keep the first; the files of hooks may be inputs of the packages as well.

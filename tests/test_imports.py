@@ -76,7 +76,15 @@ def test_activate_speaks_from_the_hot_path(ready: Scratch) -> None:
     assert "envman.verbs.activate" not in loaded
 
 
-@pytest.mark.parametrize("words", [("check",), ("status",), ("plan",)])
+def test_a_status_that_nothing_changed_since_speaks_from_the_hot_path(ready: Scratch) -> None:
+    loaded = _loaded(ready, "status")
+    assert _own(loaded) - {"envman.__main__"} == HOT | {"envman.console"}
+    quick, whole = ready.envman("status"), ready.envman("status", "--verbose")
+    assert quick.out == whole.out
+    assert ready.envman("status", "--json").json == ready.envman("--json", "status").json
+
+
+@pytest.mark.parametrize("words", [("check",), ("status", "--verbose"), ("plan",)])
 def test_a_look_loads_no_tool(ready: Scratch, words: tuple[str, ...]) -> None:
     assert not [name for name in HEAVY if name in _loaded(ready, *words)]
 

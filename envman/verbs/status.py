@@ -2,92 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from envman import active, hooks, state
-from envman.active import Active
+from envman import active, standing
 from envman.answer import Answer
-from envman.backend import Drift, Observed, State
-from envman.console import Console, columns
 from envman.request import Request
-
-_COLORS = {State.RUNNING: "green", State.DEGRADED: "yellow", State.PARTIAL: "yellow"}
-
-
-def describe(found: Active, observed: Observed) -> dict[str, Any]:
-    """The result that `status` and `up` share; the same shape on every backend."""
-    project = found.project
-    return {
-        "project": {
-            "name": project.name,
-            "id": project.identity.id if project.identity else None,
-            "root": str(project.root),
-        },
-        "backend": found.backend.NAME,
-        "chosen_by": found.chosen_by,
-        "state": str(state_of(found, observed)),
-        "python": {"version": observed.python or None, "executable": observed.executable or None},
-        "packages": len(observed.packages),
-        "services": {},
-        "ports": {
-            name: {"inside": project.ports.get(name), "host": project.ports.get(name), "bind": port.bind}
-            for name, port in project.spec.ports.items()
-        },
-        "drift": [{"input": one.input, "why": one.why, "fix": one.fix} for one in drift(found, observed)],
-    }
-
-
-def drift(found: Active, observed: Observed) -> list[Drift]:
-    """What is not as the spec says, the moved folder included."""
-    moved = found.project.identity.moved_from if found.project.identity else None
-    own = [Drift(input="folder", why=f"moved here from {moved}", fix="envman up")] if moved else []
-    return [*own, *observed.drift, *_pending_hooks(found, observed)]
-
-
-def _pending_hooks(found: Active, observed: Observed) -> list[Drift]:
-    if observed.state is not State.RUNNING:
-        return []
-    record = state.read(found.project.folder, found.backend.NAME)
-    pending = hooks.steps(
-        found.project,
-        record,
-        generation=observed.generation,
-        packages=observed.packages_fingerprint,
-        renewed=False,
-        start=False,
-    )
-    return [Drift(input="hooks.setup", why=f"{step.title}: {step.reason}", fix="envman up") for step in pending]
-
-
-def state_of(found: Active, observed: Observed) -> State:
-    """The state as it is told: an environment whose setup has not succeeded is not finished."""
-    return State.PARTIAL if _pending_hooks(found, observed) else observed.state
-
-
-def _text(found: Active, observed: Observed, console: Console) -> str:
-    project = found.project
-    told = state_of(found, observed)
-    shown = console.style(str(told), _COLORS.get(told, "dim"), out=True)
-    python = f" · Python {observed.python}" if observed.generation else ""
-    lines = [f"{console.style(project.name, 'bold', out=True)} · {found.backend.NAME} · {shown}{python}"]
-    rows = [("folder", str(project.root))]
-    if observed.generation:
-        rows += [("python", observed.executable), ("packages", f"{len(observed.packages)} from {project.source.label}")]
-    rows += [(f"port {name}", str(project.ports.get(name, "not chosen yet"))) for name in project.spec.ports]
-    lines += [f"  {line}" for line in columns(rows)]
-    lines += [
-        f"  {console.style('drift', 'yellow', out=True)} {one.input}: {one.why}  {console.marks[3]} {one.fix}"
-        for one in drift(found, observed)
-    ]
-    if observed.state is State.ABSENT:
-        lines.append("  not created yet  → envman up")
-    elif observed.state is State.PARTIAL:
-        lines.append("  not finished  → envman up")
-    return "\n".join(lines)
 
 
 def status(request: Request) -> Answer:
     """Look, and change nothing."""
     found = active.find(request)
     observed = found.backend.observe(found.project, request.environ)
-    return Answer(result=describe(found, observed), text=_text(found, observed, request.console))
+    return Answer(result=standing.describe(found, observed), text=standing.text(found, observed, request.console))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from envman import standing
 from envman.answer import Answer
 from envman.provision import Provisioned, provision, suggestions
 from envman.request import Request
-from envman.verbs.status import describe
 
 
 def up(request: Request) -> Answer:
@@ -21,7 +21,7 @@ def up(request: Request) -> Answer:
         console.say(nothing_to_do(f"{project.name} · {done.active.backend.NAME} · Python {done.observed.python}"))
     for line in _hints(done):
         console.say(line)
-    result = {"steps": [step.as_json() for step in done.plan.steps], **describe(done.active, done.observed)}
+    result = {"steps": [step.as_json() for step in done.plan.steps], **standing.describe(done.active, done.observed)}
     return Answer(result=result, problems=done.told)
 
 
