@@ -89,6 +89,7 @@ _VARIABLES = {
     "ENVMAN_SHELL": "the shell to speak, as `--shell`",
     "ENVMAN_LOCK_TIMEOUT": "how many seconds to wait for another envman in the same project; 600 unless set",
     "ENVMAN_NO_PROMPT": "any value: shells keep their own prompt",
+    "ENVMAN_CACHE": "the folder for what can be made again",
     "ENVMAN_TRUST": "folders that belong to other users and that you trust, separated as in PATH",
     "ENVMAN_INSTALLER": "`pip` installs without uv; nothing can be resolved or locked then",
     "NO_COLOR": "any value: no colours",

@@ -202,6 +202,9 @@ def choose(names: Sequence[str], environ: Mapping[str, str]) -> tuple[Backend, t
     """The first backend that this machine can run, and why the ones before it were passed over."""
     passed: list[Problem] = []
     for name in names:
+        if len(names) > 1 and name not in registered():
+            passed.append(Problem(message=f'backend "{name}" is not part of this envman', key="backend"))
+            continue
         backend = load(name)
         missing = backend.missing(environ)
         if not missing:

@@ -164,7 +164,8 @@ def _of_the_system(error: OSError) -> Problem:
     cls=_Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     invoke_without_command=True,
-    epilog="Exit codes: 0 done, 1 a step failed, 2 usage or spec, 3 engine missing, 4 busy, 5 port taken, 70 a defect.",
+    epilog="Exit codes: 0 done, 1 a step failed, 2 usage or spec, 3 engine missing, 4 busy, 5 port taken, 70 a defect, "
+    "130 interrupted; run and shell: 125 for failures of envman, 126 not executable, 127 not found.",
 )
 @click.version_option(__version__, message="envman %(version)s")
 @_common()

@@ -75,7 +75,8 @@ def _command(process: Path) -> str:
         words = (process / "cmdline").read_bytes().split(b"\0")
     except OSError:
         return "?"
-    return shortened(" ".join(word.decode("utf-8", "replace") for word in words), 60)
+    said = " ".join(word.decode("utf-8", "replace") for word in words)
+    return shortened("".join(letter for letter in said if letter.isprintable() or letter.isspace()), 60)
 
 
 def allocate(project: Project) -> tuple[dict[str, int], list[Problem]]:

@@ -144,6 +144,13 @@ def _valid_range(root: Path, text: str) -> str:
     return text
 
 
+def _check_bundle(root: Path, spec: Spec) -> None:
+    bundle = spec.network.ca
+    if isinstance(bundle, str) and bundle != "auto" and not (root / bundle).is_file():
+        message = f"network.ca: {bundle} is not there, and without it nothing could be trusted"
+        raise UsageError(Problem(message=message, hint='name a bundle of the project, or "auto"', key="network.ca"))
+
+
 def open_project(
     start: Path,
     environ: Mapping[str, str],
@@ -157,7 +164,12 @@ def open_project(
     if profiles is None and environ.get("ENVMAN_PROFILE"):
         profiles = environ["ENVMAN_PROFILE"].split(",")
     loaded = load.load(root, profiles=profiles, backends=shapes)
+    _check_bundle(root, loaded.spec)
     packages = source.detect(root, loaded.spec.python)
+    if loaded.file is None and packages.kind is Kind.NOTHING and packages.not_read:
+        message = f"what decides here is not read yet: {', '.join(packages.not_read)}"
+        hint = "export it to requirements.txt or pylock.toml with its own tool, or write a spec: envman init"
+        raise UsageError(Problem(message=message, hint=hint))
     name = _name(loaded.spec, packages, root)
     own = identity.find(root, name)
     memory = identity.recall(own)

@@ -108,10 +108,17 @@ def provision(request: Request, command: str, *, start: bool, announce: bool) ->
             observed = backend.observe(project, request.environ)
         if active.is_usual(request):
             write_ready(found, observed)
-        told += [*found.passed_over, *found.unsupported]
+        told += [*found.passed_over, *found.unsupported, *_not_read(project)]
         return Provisioned(
             active=found, observed=observed, plan=plan, told=tuple(told), seconds=time.perf_counter() - started
         )
+
+
+def _not_read(project: Project) -> list[Problem]:
+    return [
+        Problem(message=f"not read: {name}", hint=f"{project.source.label} decides here")
+        for name in project.source.not_read
+    ]
 
 
 def _require_lock(request: Request, project: Project) -> None:
@@ -138,8 +145,6 @@ def _announce(request: Request, found: Active, plan: Plan, version: str) -> None
     if project.spec_file is None:
         for line in project.source.understood():
             console.say(f"  {console.style(line, 'dim')}")
-    elif project.source.not_read:
-        console.say(f"  {console.style('not read: ' + ', '.join(project.source.not_read), 'dim')}")
     for step in plan.steps:
         console.detail(f"  {step.name}: {step.title} ({step.reason})")
 

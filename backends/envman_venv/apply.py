@@ -93,6 +93,9 @@ def _put_back(prefix: Path, aside: Path) -> None:
 @_apply.register
 def _create(operation: CreateEnvironment, job: Job) -> str | None:
     prefix, project = operation.prefix, job.project
+    if os.pathsep in str(prefix):
+        message = f'{prefix} cannot be in PATH, because of the "{os.pathsep}" in its name'
+        raise StepFailed(Problem(message=message, hint="rename the folder"))
     interpreter = _interpreter(operation, job)
     _set_aside(prefix, layout.aside(project))
     owner = project.identity.id if project.identity else ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from envman import interpreters
-from envman.dependencies import uv
 from envman.problem import Problem
 from envman.spec.model import Spec
 from envman.spec.shape import Fault
@@ -18,9 +17,9 @@ def missing(environ: Mapping[str, str]) -> list[Problem]:
 
 
 def facts(environ: Mapping[str, str]) -> list[str]:
-    """The interpreters of this machine, and what installs packages."""
+    """The interpreters of this machine."""
     found = [str(one) for one in interpreters.installed(environ)]
-    return [f"Python {', '.join(found)}", f"installer: {uv.find() or 'pip (uv was not found)'}"]
+    return [f"Python {', '.join(found)}"]
 
 
 def check(spec: Spec) -> list[Fault]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +28,23 @@ class Marker:
     installed: Mapping[str, str] = field(default_factory=dict)
 
 
+def _is_sound(found: Marker) -> bool:
+    # The note lies in a checkout, where anybody may have written it.
+    usual = Marker(project="", path="", generation="")
+    typed = all(type(getattr(found, one.name)) is type(getattr(usual, one.name)) for one in fields(Marker))
+    return typed and (not found.created or all(part.isdecimal() for part in found.python.split(".")))
+
+
 def read(prefix: Path) -> Marker | None:
     """The note; None where envman made nothing that this version knows."""
     content: dict[str, Any] = read_json(prefix / FILE)
     if content.pop("format", None) != _FORMAT:
         return None
     try:
-        return Marker(**content)
+        found = Marker(**content)
     except TypeError:
         return None
+    return found if _is_sound(found) else None
 
 
 def write(prefix: Path, marker: Marker) -> None:

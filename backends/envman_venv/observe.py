@@ -52,10 +52,10 @@ def _unwanted(project: Project, found: Marker) -> str | None:
     return None
 
 
-def _target(project: Project, found: Marker | None, chosen: Interpreter | None) -> str:
+def _target(project: Project, found: Marker | None, chosen: Interpreter | None, *, stays: bool) -> str:
     if chosen:
         return ".".join(map(str, chosen.version))
-    return found.python if found else project.python.text.lstrip("<>=!~ ").split(",")[0]
+    return found.python if found and stays else project.python.text.lstrip("<>=!~ ").split(",")[0]
 
 
 def _before(project: Project, found: Marker | None) -> tuple[int, ...] | None:
@@ -96,7 +96,7 @@ def observe(project: Project, environ: Mapping[str, str]) -> Observed:
         state=_state(found, complete, drift),
         generation=found.generation if found and not unusable else "",
         python=found.python if found else "",
-        target_python=_target(project, found, chosen),
+        target_python=_target(project, found, chosen, stays=broken is None),
         executable=str(layout.executable(prefix)) if found and not unusable else "",
         packages=present,
         packages_fingerprint=found.fingerprint if found and not unusable else "",

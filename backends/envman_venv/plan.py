@@ -19,11 +19,11 @@ def plan(project: Project, observed: Observed, goal: Goal) -> tuple[Step, ...]:
         return ()
     creates = findings.marker is None or findings.broken is not None
     python = observed.target_python
-    return (
-        *(_create(project, findings) if creates else ()),
-        *resolve.steps(project, python, str(findings.chosen.path) if findings.chosen else observed.executable),
-        *_packages(project, observed, python, creates=creates),
-    )
+    creating = _create(project, findings) if creates else ()
+    resolving = resolve.steps(project, python, str(findings.chosen.path) if findings.chosen else observed.executable)
+    # What cannot be resolved must not cost the environment that is there.
+    before = (*resolving, *creating) if findings.marker else (*creating, *resolving)
+    return (*before, *_packages(project, observed, python, creates=creates))
 
 
 def _create(project: Project, findings: Findings) -> tuple[Step, ...]:
@@ -75,7 +75,7 @@ def _packages(project: Project, observed: Observed, python: str, *, creates: boo
             title=f"from {project.source.label}",
             reason=reason,
             operation=operation,
-            changes=tuple(f"- {stranger} (installed by hand)" for stranger in going),
+            changes=tuple(f"- {stranger} (installed by hand; stays if it is asked for)" for stranger in going),
         ),
     )
 

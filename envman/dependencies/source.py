@@ -83,7 +83,7 @@ class Source:
         lines = [f"packages from {' + '.join(file.name for file in self.files)}{also}"] if self.files else []
         if self.installs_project:
             lines.append("the project itself, editable")
-        return lines + [f"not read: {name}" for name in self.not_read]
+        return lines
 
 
 def _pyproject(root: Path) -> dict[str, Any]:

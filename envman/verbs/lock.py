@@ -8,6 +8,7 @@ from dataclasses import replace
 from envman import active, execute, identity, inside, interpreters, turn
 from envman.answer import Answer
 from envman.backend import Job
+from envman.console import counted
 from envman.dependencies import pylock, resolve, source
 from envman.dependencies.resolve import Resolve
 from envman.dependencies.source import Kind
@@ -79,7 +80,7 @@ def _write(request: Request, project: Project, chosen: interpreters.Interpreter,
         write_staged(target, f'{text}\n\n[tool.envman]\ninputs = "{project.source.fingerprint}"\n')
         after = pylock.read(target)
         changes = pylock.changes(before, after)
-        line.done(f"{LOCK}, {len(pylock.packages(after))} packages", note="\n".join(changes))
+        line.done(f"{LOCK}, {counted(len(pylock.packages(after)), 'package')}", note="\n".join(changes))
     result = {
         "file": str(target),
         "packages": len(pylock.packages(after)),

@@ -14,7 +14,7 @@ def plan(request: Request, *, exit_code: bool) -> Answer:
     """The steps with their reasons."""
     found = active.find(request)
     observed = found.backend.observe(found.project, request.environ)
-    made = make_plan(found.project, found.backend, observed, start=False)
+    made = make_plan(found.project, found.backend, observed, start=True)
     console = request.console
     lines = [f"{console.style(found.project.name, 'bold', out=True)} · {found.backend.NAME}"]
     if found.project.spec_file is None:
@@ -30,5 +30,5 @@ def plan(request: Request, *, exit_code: bool) -> Answer:
         result=made.as_json(),
         text="\n".join(lines),
         problems=found.unsupported,
-        code=DIFFERS if exit_code and made.steps else 0,
+        code=DIFFERS if exit_code and any(step.name != "start" for step in made.steps) else 0,
     )

@@ -1,9 +1,11 @@
-"""Runs envman and kills it with SIGKILL at a chosen moment: `killer.py MOMENT COUNT -- up`."""
+"""Runs envman and kills it at a chosen moment: `killer.py [--interrupt] MOMENT COUNT -- up`."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,16 +19,22 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _interrupt() -> None:
+    # What a terminal does on Ctrl-C: everybody in the process group is told.
+    os.killpg(0, signal.SIGINT)
+
+
 class _Countdown:
     """Kills at the n-th call."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, end: Callable[[], None]) -> None:
         self.left = count
+        self.end = end
 
     def tick(self) -> None:
         self.left -= 1
         if self.left == 0:
-            _die()
+            self.end()
 
 
 def _after(function: Callable[..., Any], countdown: _Countdown) -> Callable[..., Any]:
@@ -63,19 +71,23 @@ def _during_stream(countdown: _Countdown) -> None:
     vars(process)["stream"] = stream
 
 
-_PLACES: dict[str, tuple[type, str, Callable[..., Any]]] = {
+_PLACES: dict[str, tuple[Any, str, Callable[..., Any]]] = {
     "step": (execute.Executor, "_do", _after),
     "write": (Path, "replace", _after),
     "staged": (Path, "replace", _before),
     "mkdir": (Path, "mkdir", _after),
     "rename": (Path, "rename", _after),
+    "unlink": (Path, "unlink", _after),
+    "removed": (shutil, "rmtree", _after),
+    "copied": (shutil, "copystat", _after),  # copytree calls it for every file and folder
+    "started": (subprocess.Popen, "__init__", _after),
 }
 MOMENTS = (*_PLACES, "line")
 
 
-def arm(moment: str, count: int) -> None:
+def arm(moment: str, count: int, end: Callable[[], None] = _die) -> None:
     """Put the kill where the moment says."""
-    countdown = _Countdown(count)
+    countdown = _Countdown(count, end)
     if moment == "line":
         _during_stream(countdown)
     else:
@@ -84,6 +96,7 @@ def arm(moment: str, count: int) -> None:
 
 
 if __name__ == "__main__":
-    arm(sys.argv[1], int(sys.argv[2]))
-    sys.argv = ["envman", *sys.argv[4:]]
+    options, words = sys.argv[1 : sys.argv.index("--")], sys.argv[sys.argv.index("--") + 1 :]
+    arm(options[-2], int(options[-1]), _interrupt if options[0] == "--interrupt" else _die)
+    sys.argv = ["envman", *words]
     sys.exit(main())

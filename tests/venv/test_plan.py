@@ -91,7 +91,7 @@ def test_changed_inputs_name_what_was_installed_by_hand() -> None:
         project(), Observed(state=State.RUNNING, generation="g", target_python="3.12.4", detail=found), Goal.UP
     )
     assert step.reason == "uv.lock changed"
-    assert step.changes == ("- ipdb 0.13 (installed by hand)",)
+    assert step.changes == ("- ipdb 0.13 (installed by hand; stays if it is asked for)",)
 
 
 def test_a_missing_package_is_brought_back_and_nothing_else_is_touched() -> None:
