@@ -50,8 +50,8 @@ name = "ci"
 """
 EXAMPLES = int(os.environ.get("ENVMAN_FUZZ", "700"))
 KNOWN = (
-    "name", "python", "version", "env", "services", "db", "use", "ports", "web", "port", "hooks", "setup", "run", "tasks",
-    "profile", "ci", "network", "ca", "env_files", "health", "needs", "pass", "strict", "x y", "ünï", "-",
+    "name", "python", "version", "env", "services", "db", "use", "ports", "web", "port", "hooks", "setup", "run",
+    "tasks", "profile", "ci", "network", "ca", "env_files", "health", "needs", "pass", "strict", "x y", "ünï", "-",
 )  # fmt: skip
 KEYS = st.sampled_from(KNOWN)
 LEAVES = st.one_of(
