@@ -90,6 +90,13 @@ def _put_back(prefix: Path, aside: Path) -> None:
         aside.rename(prefix)
 
 
+def _begin(prefix: Path, staging: Path, note: Marker) -> None:
+    # The folder appears with its note inside: without one, after a kill, it would be taken for somebody else's.
+    remove_tree(staging)
+    marker.write(staging, note)
+    staging.rename(prefix)
+
+
 @_apply.register
 def _create(operation: CreateEnvironment, job: Job) -> str | None:
     prefix, project = operation.prefix, job.project
@@ -101,8 +108,7 @@ def _create(operation: CreateEnvironment, job: Job) -> str | None:
     owner = project.identity.id if project.identity else ""
     note = Marker(project=owner, path=str(prefix), generation=os.urandom(6).hex(), base=str(interpreter))
     try:
-        prefix.mkdir(parents=True, exist_ok=True)
-        marker.write(prefix, note)
+        _begin(prefix, project.generated / "venv.new", note)
         version = template.create(prefix, interpreter, project.name, with_pip=uv.find() is None)
         marker.write(prefix, replace(note, created=True, python=version))
     except OSError as error:
@@ -144,8 +150,9 @@ def _install(operation: InstallPackages, job: Job) -> str | None:
     fresh = replace(project, source=source.detect(project.root, project.spec.python))
     kept = {name: version for name, version in after.items() if operation.exact or name not in strangers}
     fingerprint = resolve.fingerprint(fresh, note.python)
-    marker.write(prefix, replace(note, touched=False, fingerprint=fingerprint, installed=kept))
+    # The old one goes first: a kill after the note says that the new one is whole would leave it for ever.
     remove_tree(layout.aside(project))
+    marker.write(prefix, replace(note, touched=False, fingerprint=fingerprint, installed=kept))
     if project.identity:
         identity.remember(project.identity, python=note.python)
     job.log("\n".join(installed.changes(before, after)))

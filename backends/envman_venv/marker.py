@@ -48,5 +48,7 @@ def read(prefix: Path) -> Marker | None:
 
 
 def write(prefix: Path, marker: Marker) -> None:
-    """Leave the note."""
+    """Leave the note, and take away what a kill left of an earlier one: whoever writes here has the project's turn."""
+    for stale in prefix.glob(f".{FILE}.*.new"):
+        stale.unlink(missing_ok=True)
     write_json(prefix / FILE, {"format": _FORMAT, **asdict(marker)})
