@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ OTHER_PYTHON = "3.12" if sys.version_info[:2] != (3, 12) else "3.11"
 KILLER = Path(__file__).parent.parent / "support" / "killer.py"
 # Far more than a plan has of any kind: a loop that comes to its end has gone through all of them.
 MOST = 80
-MOMENTS = ["write", "staged", "mkdir", "rename", "unlink", "removed", "copied", "started"]
+MOMENTS = ["write", "staged", "mkdir", "rename", "unlink", "copied", "started"]
 
 
 def project(home: Path, index: str, name: str) -> Scratch:
@@ -30,6 +31,24 @@ def project(home: Path, index: str, name: str) -> Scratch:
     made = Scratch(home, index, name=name)
     made.write({"envman.toml": SPEC, "requirements.txt": "beta\ngamma\n"})
     return made
+
+
+def alive(group: int) -> list[str]:
+    """The processes of a group that still run, once they had a moment to end."""
+    end = time.monotonic() + 2
+    while True:
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                facts = (entry / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+                # Nobody may be there to collect a dead orphan: that one has ended all the same.
+                if facts[0] != "Z" and int(facts[2]) == group:
+                    found.append((entry / "cmdline").read_text(encoding="utf-8").replace("\0", " "))
+            except OSError:
+                continue
+        if not found or time.monotonic() > end:
+            return found
+        time.sleep(0.05)
 
 
 def killed(shop: Scratch, *options: str) -> tuple[int, str]:
@@ -46,9 +65,14 @@ def killed(shop: Scratch, *options: str) -> tuple[int, str]:
     )
     _, said = call.communicate(timeout=60)
     if "--interrupt" in options:
-        with pytest.raises(ProcessLookupError):
-            os.killpg(call.pid, 0)
+        assert alive(call.pid) == []
     return call.returncode, said
+
+
+def _differs(path: Path) -> bool:
+    # A kill in the middle of writing the note leaves the unfinished one beside it, which nobody reads.
+    unfinished = path.name.startswith(".envman.json.") and path.suffix == ".new"
+    return unfinished or path.name in ("envman.json", ".lock") or path.suffix == ".pyc"
 
 
 def picture(shop: Scratch) -> dict[str, str]:
@@ -59,7 +83,7 @@ def picture(shop: Scratch) -> dict[str, str]:
         name = str(path.relative_to(prefix))
         if path.is_symlink():
             seen[name] = os.readlink(path)
-        elif path.is_file() and path.name not in ("envman.json", ".lock") and path.suffix != ".pyc":
+        elif path.is_file() and not _differs(path):
             text = path.read_text(encoding="utf-8", errors="replace").replace(str(shop.root), "ROOT")
             # The line of a script, which holds the folder's name, has a digest and a size of its own.
             seen[name] = (
@@ -70,7 +94,8 @@ def picture(shop: Scratch) -> dict[str, str]:
 
 def state(shop: Scratch) -> set[str]:
     """The names of what is kept about the project, without what a kill may leave half written."""
-    (folder,) = (shop.data / "projects").iterdir()
+    (record,) = (shop.data / "projects").glob("*/project.json")
+    folder = record.parent
     return {path.name for path in folder.rglob("*") if path.suffix != ".new"}
 
 
@@ -84,7 +109,6 @@ def assert_as_undisturbed(shop: Scratch, reference: Scratch, moment: str) -> Non
     assert again.result["steps"] == [], moment
     assert picture(shop) == picture(reference), moment
     assert state(shop) == state(reference), moment
-    assert not (shop.root / ".envman" / "venv.old").exists(), moment
 
 
 @pytest.fixture
@@ -133,6 +157,25 @@ def test_a_change_of_python_killed_at_every_moment_leaves_the_old_or_the_new(
         if code == 0:
             return
     pytest.fail("the up never came to its end")
+
+
+def test_what_a_kill_left_aside_never_takes_the_place_of_what_is_newer(tmp_path: Path, scratch: Scratch) -> None:
+    for count in range(1, MOST):
+        shop = project(tmp_path / str(count), scratch.environ["UV_DEFAULT_INDEX"], "shop")
+        shop.up()
+        shop.write({".python-version": f"{OTHER_PYTHON}\n"})
+        killed(shop, "write", str(count))
+        shop.up()
+        aside = shop.root / ".envman" / "venv.old"
+        if not aside.exists():
+            continue
+        shop.write({"requirements.txt": "beta\ngamma\nunbuildable\n"})
+        assert shop.envman("up").code == 1
+        said = shop.envman("run", "--no-up", "python", "-c", "import gamma, sys; print('%d.%d' % sys.version_info[:2])")
+        assert said.out.strip() == OTHER_PYTHON
+        assert not aside.exists()
+        return
+    pytest.fail("no kill leaves an environment aside: this test has lost its moment")
 
 
 @pytest.mark.parametrize("moment", ["step", "line", "started", "mkdir", "staged"])
