@@ -50,6 +50,7 @@ def stream(
     """Run a long command; every line it says goes to `on_line` as it comes and is kept."""
     import subprocess
 
+    # A group of its own: an interrupt that comes while it is being started reaches it all the same, through us.
     child = subprocess.Popen(
         argv,
         env=env,
@@ -59,6 +60,7 @@ def stream(
         stderr=subprocess.STDOUT if merge else subprocess.DEVNULL,
         text=True,
         errors="replace",
+        process_group=0 if os.name == "posix" else None,
     )
     said: list[str] = []
     try:
@@ -66,20 +68,27 @@ def stream(
             said.append(line)
             on_line(line.rstrip("\r\n"))
     except KeyboardInterrupt:
-        # The terminal has told the child as well: let it end by itself before we report.
         _end(child)
         raise
     return Completed(argv, child.wait(), "".join(said))
 
 
 def _end(child: subprocess.Popen[str]) -> None:
+    import signal
     import subprocess
 
-    for stop in (child.terminate, child.kill):
+    if os.name != "posix":
+        child.kill()
+        child.wait()
+        return
+    for stop in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         try:
-            child.wait(timeout=5)
+            os.killpg(child.pid, stop)
+            child.wait(timeout=3)
         except subprocess.TimeoutExpired:
-            stop()
+            continue
+        except ProcessLookupError:
+            break
     child.wait()
 
 
