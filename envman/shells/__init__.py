@@ -38,7 +38,7 @@ SHELLS = {
     "powershell": "envman.shells.powershell",
     "cmd": "envman.shells.cmd",
 }
-_SAME = {"dash": "sh", "ash": "sh", "ksh": "sh", "busybox": "sh"}
+_SAME = {"dash": "sh", "ash": "sh", "ksh": "sh", "ksh93": "sh", "mksh": "sh", "busybox": "sh"}
 
 
 def module(name: str) -> Shell:

@@ -23,7 +23,8 @@ class Change:
         self.variables = variables
         self.label = label
         self.identity = identity
-        self.unset = unset
+        # A variable that the project sets is not a leftover, and `run` sets it as well.
+        self.unset = tuple(name for name in unset if name not in variables)
         self.path = path
 
     def settings(self) -> dict[str, str]:

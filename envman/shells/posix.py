@@ -8,45 +8,41 @@ if TYPE_CHECKING:
 
 # What was there before is kept in _ENVMAN_OLD_<name>, exported only if the original was, so that a nested shell can
 # reverse the change as well. Each dialect adds _envman_exported, _envman_unexport, _envman_hook and _envman_unhook.
-# Locals are prefixed because a variable of the project may have any name, and `local` would hide it.
+# Positional parameters serve as locals: ksh has no `local`, and a variable of the project may have any name.
 _FUNCTIONS = r"""
 _envman_remember() {
-    local _envman_name
-    for _envman_name in "$@"; do
-        if eval "[ -n \"\${$_envman_name+set}\" ]"; then
-            eval "export _ENVMAN_OLD_$_envman_name=\"\$$_envman_name\""
-            _envman_exported "$_envman_name" || _envman_unexport "_ENVMAN_OLD_$_envman_name"
+    while [ $# -gt 0 ]; do
+        if eval "[ -n \"\${$1+set}\" ]"; then
+            eval "export _ENVMAN_OLD_$1=\"\$$1\""
+            _envman_exported "$1" || _envman_unexport "_ENVMAN_OLD_$1"
         fi
+        shift
     done
 }
 _envman_restore() {
-    local _envman_todo _envman_name _envman_before _envman_after
-    _envman_todo="${_ENVMAN_NAMES:+$_ENVMAN_NAMES }"
-    while [ -n "$_envman_todo" ]; do
-        _envman_name="${_envman_todo%% *}"
-        _envman_todo="${_envman_todo#* }"
+    set -- "${_ENVMAN_NAMES:+$_ENVMAN_NAMES }"
+    while [ -n "$1" ]; do
+        set -- "${1#* }" "${1%% *}"
         # The list may be inherited, and what is evaluated must be a name.
-        case $_envman_name in
+        case $2 in
             '' | [0-9]* | *[!A-Za-z0-9_]*) continue ;;
         esac
-        if eval "[ -n \"\${_ENVMAN_OLD_$_envman_name+set}\" ]"; then
-            eval "export $_envman_name=\"\$_ENVMAN_OLD_$_envman_name\""
-            _envman_exported "_ENVMAN_OLD_$_envman_name" || _envman_unexport "$_envman_name"
-            unset -v "_ENVMAN_OLD_$_envman_name"
+        if eval "[ -n \"\${_ENVMAN_OLD_$2+set}\" ]"; then
+            eval "export $2=\"\$_ENVMAN_OLD_$2\""
+            _envman_exported "_ENVMAN_OLD_$2" || _envman_unexport "$2"
+            unset -v "_ENVMAN_OLD_$2"
         else
-            unset -v "$_envman_name"
+            unset -v "$2"
         fi
     done
     # Only our folders are taken out, because PATH may have changed since.
     if [ -n "${_ENVMAN_PATH-}" ]; then
-        case ":$PATH:" in
+        set -- ":$PATH:"
+        case $1 in
             *":$_ENVMAN_PATH:"*)
-                _envman_before=":$PATH:"
-                _envman_after=${_envman_before#*":$_ENVMAN_PATH:"}
-                _envman_before=${_envman_before%%":$_ENVMAN_PATH:"*}
-                _envman_before="$_envman_before:$_envman_after"
-                _envman_before="${_envman_before#:}"
-                export PATH="${_envman_before%:}"
+                set -- "${1%%":$_ENVMAN_PATH:"*}:${1#*":$_ENVMAN_PATH:"}"
+                set -- "${1#:}"
+                export PATH="${1%:}"
                 ;;
         esac
     fi
@@ -59,7 +55,7 @@ _envman_restore() {
     unset -v _ENVMAN_NAMES _ENVMAN_PATH _ENVMAN_MARK
 }
 _envman_prompt() {
-    local _envman_code=$?
+    set -- $?
     case ${PS1-} in
         *"$_ENVMAN_MARK"*) ;;
         *) PS1=$_ENVMAN_MARK${PS1-} ;;
@@ -67,7 +63,7 @@ _envman_prompt() {
     # Whoever comes next in the hooks sees the user's $?, but under `set -e` returning it would end the shell.
     case $- in
         *e*) ;;
-        *) return "$_envman_code" ;;
+        *) return "$1" ;;
     esac
 }
 deactivate() {
@@ -91,7 +87,7 @@ def _spell(folder: str) -> str:
     return folder
 
 
-def activation(change: Change, dialect: str, *, prompt: bool = True) -> str:
+def activation(change: Change, dialect: str) -> str:
     """Text that reverses an earlier activation, remembers what it is about to replace, and makes the change."""
     lines = [
         dialect.strip("\n") + _FUNCTIONS.rstrip("\n"),
@@ -106,12 +102,11 @@ def activation(change: Change, dialect: str, *, prompt: bool = True) -> str:
             f"export _ENVMAN_PATH={quote(':'.join(_spell(folder) for folder in change.path))}",
             'export PATH="$_ENVMAN_PATH${PATH:+:$PATH}"',
         ]
-    lines.append("hash -r 2>/dev/null || :")
-    if prompt:
-        lines += [
-            "case $-${ENVMAN_NO_PROMPT:+off}${VIRTUAL_ENV_DISABLE_PROMPT:+off} in",
-            "    *off) ;;",
-            f"    *i*) export _ENVMAN_MARK={quote(change.mark())}; _envman_hook; _envman_prompt ;;",
-            "esac",
-        ]
+    lines += [
+        "hash -r 2>/dev/null || :",
+        "case $-${ENVMAN_NO_PROMPT:+off}${VIRTUAL_ENV_DISABLE_PROMPT:+off} in",
+        "    *off) ;;",
+        f"    *i*) export _ENVMAN_MARK={quote(change.mark())}; _envman_hook; _envman_prompt ;;",
+        "esac",
+    ]
     return "\n".join(lines) + "\n"

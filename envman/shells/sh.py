@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# POSIX has no way to ask whether a variable is exported, nor a hook for the prompt.
+# POSIX tells what is exported only through a subshell for every variable, and has no hook for the prompt.
 _DIALECT = r"""
 _envman_exported() { :; }
 _envman_unexport() { :; }
@@ -22,7 +22,7 @@ _envman_unhook() { :; }
 
 def activate(change: Change) -> str:
     """Text for `eval "$(envman activate --shell sh)"`."""
-    return activation(change, _DIALECT, prompt=False)
+    return activation(change, _DIALECT)
 
 
 def launch(change: Change, shell_path: str, folder: str, environ: Mapping[str, str]) -> Launch:

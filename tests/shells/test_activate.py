@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,50 +10,46 @@ import pytest
 
 from envman import shells
 from envman.shells.change import Change
+from tests.support.terminal import shell_program
 
 NASTY = {
     "QUOTES": """a 'single' and "double" one""",
     "SIGNS": "$HOME `id` $(id) !! \\ \\n %s * ~ # ;&|<>",
-    "LINED": "first\nsecond\n",
+    "LINED": "first\nsecond\r\n\n",
     "DASH": "-n leading",
-    "UNICODE": "größe ✓ 日本",
+    "UNICODE": "größe ✓ 日本 ’‘",
+    "ENDED": "ends in \\",
     "EMPTY": "",
 }
 FIRST = Change(
-    variables={**NASTY, "WORD": "ours"}, unset=("PYTHONHOME",), path=("/first/bin",), label="shop", identity="one"
+    variables={**NASTY, "WORD": "ours"},
+    unset=("PYTHONHOME",),
+    path=("/first/[b]*in", "/first/tools"),
+    label="shop",
+    identity="one",
 )
 SECOND = Change(variables={"OTHER": "second", "WORD": "second's"}, path=("/second/bin",), label="other", identity="two")
+LEFTOVER = Change(variables={"PYTHONHOME": "/ours"}, unset=("PYTHONHOME",), label="shop", identity="one")
+OUTSIDE = {"PATH": os.environ["PATH"], "WORD": "theirs", "BLANK": "", "PYTHONHOME": "/nowhere"}
 ON_POSIX = ["bash", "zsh", "sh"]
 REAL = [*ON_POSIX, "fish"]
-SHOW = "env -0 > {file}"
+WITHOUT_RC = {"bash": ["--norc"], "zsh": ["-f"], "fish": ["--no-config"], "sh": []}
+# What shells keep for themselves.
+OWN = ("_", "SHLVL", "PWD", "OLDPWD", "LINES", "COLUMNS", "USER", "LOGNAME")
 
 
-def program(shell: str) -> str:
-    """The shell's program; in CI a missing one is a failure, elsewhere its tests are skipped."""
-    found = shutil.which("dash" if shell == "sh" else shell)
-    if found is None and not os.environ.get("CI"):
-        pytest.skip(f"{shell} is not installed here")
-    assert found is not None
-    return found
-
-
-def evaluate(shell: str, tmp_path: Path, *texts: str, before: str = "") -> dict[str, str]:
+def evaluate(shell: str, home: Path, *texts: str, outside: dict[str, str] | None = None) -> dict[str, str]:
     """The environment of a program started after the texts."""
-    file = tmp_path / "env"
-    script = "\n".join([before, *texts, SHOW.format(file=file)])
-    flags = {"bash": ["--norc"], "zsh": ["-f"], "fish": ["--no-config"], "sh": []}[shell]
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "WORD": "theirs", "BLANK": "", "PYTHONHOME": "/nowhere"}
-    done = subprocess.run([program(shell), *flags, "-c", script], env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    pairs = (entry.partition("=") for entry in file.read_text(encoding="utf-8").split("\0") if entry)
-    return {name: value for name, _, value in pairs}
-
-
-def visible(found: dict[str, str]) -> dict[str, str]:
-    """The variables without those that shells keep for themselves."""
-    own = ("_", "SHLVL", "PWD", "OLDPWD", "LINES", "COLUMNS")
-    return {name: value for name, value in found.items() if name not in own}
+    file = home / "env"
+    file.unlink(missing_ok=True)
+    script = "\n".join([*texts, f"env -0 > {file}"])
+    env = {**(outside or OUTSIDE), "HOME": str(home)}
+    done = subprocess.run(
+        [shell_program(shell), *WITHOUT_RC[shell], "-c", script], env=env, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    pairs = (entry.partition("=") for entry in file.read_bytes().decode().split("\0") if entry)
+    return {name: value for name, _, value in pairs if name not in OWN}
 
 
 @pytest.mark.parametrize("shell", REAL)
@@ -66,76 +61,77 @@ class TestActivate:
         assert {name: found[name] for name in NASTY} == NASTY
         assert found["ENVMAN_ACTIVE"] == "one"
         assert "PYTHONHOME" not in found
-        assert found["PATH"].split(":")[0] == "/first/bin"
+        assert found["PATH"] == f"/first/[b]*in:/first/tools:{OUTSIDE['PATH']}"
 
     def test_twice_is_once(self, shell: str, tmp_path: Path) -> None:
         text = shells.module(shell).activate(FIRST)
-        once = evaluate(shell, tmp_path, text)
-        twice = evaluate(shell, tmp_path, text, text)
-        assert visible(once) == visible(twice)
+        assert evaluate(shell, tmp_path, text, text) == evaluate(shell, tmp_path, text)
 
     def test_another_environment_takes_the_place_of_the_first(self, shell: str, tmp_path: Path) -> None:
         one = shells.module(shell)
         found = evaluate(shell, tmp_path, one.activate(FIRST), one.activate(SECOND))
-        assert "QUOTES" not in found
+        assert found == evaluate(shell, tmp_path, one.activate(SECOND))
         assert (found["WORD"], found["OTHER"], found["ENVMAN_ACTIVE"]) == ("second's", "second", "two")
-        assert found["PATH"].split(":")[0] == "/second/bin"
-        assert "/first/bin" not in found["PATH"].split(":")
 
     def test_deactivate_brings_everything_back(self, shell: str, tmp_path: Path) -> None:
+        one = shells.module(shell)
         untouched = evaluate(shell, tmp_path)
-        text = shells.module(shell).activate(FIRST)
-        after = evaluate(shell, tmp_path, text, "deactivate")
-        assert visible(after) == visible(untouched)
-        assert after["BLANK"] == ""
+        assert untouched["BLANK"] == ""
+        assert evaluate(shell, tmp_path, one.activate(FIRST), "deactivate") == untouched
+        assert evaluate(shell, tmp_path, one.activate(FIRST), one.activate(SECOND), "deactivate") == untouched
+
+    @pytest.mark.parametrize("outer", REAL)
+    def test_what_one_shell_did_another_reverses(self, outer: str, shell: str, tmp_path: Path) -> None:
+        inside = evaluate(outer, tmp_path, shells.module(outer).activate(FIRST))
+        nested = shells.module(shell).activate(SECOND)
+        assert evaluate(shell, tmp_path, nested, outside=inside) == evaluate(shell, tmp_path, nested)
+        assert evaluate(shell, tmp_path, nested, "deactivate", outside=inside) == evaluate(shell, tmp_path)
+
+    def test_what_path_has_gained_since_stays(self, shell: str, tmp_path: Path) -> None:
+        gain = "set -gx PATH /gained $PATH" if shell == "fish" else 'PATH="/gained:$PATH"'
+        found = evaluate(shell, tmp_path, shells.module(shell).activate(FIRST), gain, "deactivate")
+        assert found["PATH"] == f"/gained:{OUTSIDE['PATH']}"
+
+    def test_a_variable_of_the_project_is_no_leftover(self, shell: str, tmp_path: Path) -> None:
+        text = shells.module(shell).activate(LEFTOVER)
+        assert evaluate(shell, tmp_path, text)["PYTHONHOME"] == "/ours"
+        assert evaluate(shell, tmp_path, text, "deactivate")["PYTHONHOME"] == OUTSIDE["PYTHONHOME"]
+
+    def test_a_path_of_the_project_comes_after_its_folders(self, shell: str, tmp_path: Path) -> None:
+        change = Change(variables={"PATH": "/usr/bin:/bin"}, path=("/first/bin",), label="shop", identity="one")
+        text = shells.module(shell).activate(change)
+        assert evaluate(shell, tmp_path, text, text)["PATH"] == "/first/bin:/usr/bin:/bin"
+        assert evaluate(shell, tmp_path, text, text, "deactivate")["PATH"] == OUTSIDE["PATH"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_what_was_not_exported_is_not_exported_again(shell: str, tmp_path: Path) -> None:
+    unexported = "set -gu WORD mine" if shell == "fish" else "unset WORD; WORD=mine"
+    text = shells.module(shell).activate(FIRST)
+    found = evaluate(shell, tmp_path, unexported, text, "deactivate", 'test "$WORD" = mine || exit 1')
+    assert "WORD" not in found
 
 
 @pytest.mark.parametrize("shell", ON_POSIX)
 def test_strict_scripts_go_on(shell: str, tmp_path: Path) -> None:
     text = shells.module(shell).activate(FIRST)
-    found = evaluate(shell, tmp_path, text, text, "deactivate", text, before="set -eu")
-    assert found["WORD"] == "ours"
+    assert evaluate(shell, tmp_path, "set -eu", text, text, "deactivate", text)["WORD"] == "ours"
 
 
 def test_zsh_options_of_the_user_do_not_matter(tmp_path: Path) -> None:
     text = shells.module("zsh").activate(FIRST)
-    before = "setopt nounset noclobber ksharrays shwordsplit globsubst errexit"
-    assert evaluate("zsh", tmp_path, text, before=before)["QUOTES"] == NASTY["QUOTES"]
+    options = "setopt nounset noclobber ksharrays shwordsplit globsubst errexit warncreateglobal; typeset -U path"
+    assert evaluate("zsh", tmp_path, options, text)["QUOTES"] == NASTY["QUOTES"]
+    assert evaluate("zsh", tmp_path, options, text, "deactivate") == evaluate("zsh", tmp_path, options)
 
 
-def test_powershell_gets_literal_words() -> None:
-    text = shells.module("pwsh").activate(FIRST)
-    assert "$env:QUOTES = 'a ''single'' and \"double\" one'" in text
-    assert "$env:WORD = 'ours'" in text
-    assert "Remove-Item Env:\\PYTHONHOME" in text
-    assert "function global:deactivate" in text
+@pytest.mark.parametrize("shell", ON_POSIX)
+def test_names_that_were_inherited_are_not_evaluated(shell: str, tmp_path: Path) -> None:
+    inherited = {**OUTSIDE, "_ENVMAN_NAMES": "a;touch$IFS$HOME/ran $(touch$IFS$HOME/ran) 1x"}
+    evaluate(shell, tmp_path, shells.module(shell).activate(FIRST), outside=inherited)
+    assert not (tmp_path / "ran").exists()
 
 
-def test_powershell_runs_our_file_after_the_profile() -> None:
-    launch = shells.module("pwsh").launch(FIRST, "pwsh", "/private", {})
-    assert launch.argv[-2:] == ["-File", "/private/profile.ps1"]
-    assert "ours" in launch.files["profile.ps1"]
-    assert "ours" not in " ".join(launch.argv)
-
-
-def test_cmd_escapes_what_is_special_to_it() -> None:
-    text = shells.module("cmd").activate(Change(variables={"RATE": "5%"}, path=("C:\\x",), label="a&b", identity="i"))
-    assert 'set "RATE=5%%"\r\n' in text
-    assert 'set "PATH=C:\\x;%PATH%"' in text
-    assert "&" not in text
-    assert shells.module("cmd").launch(SECOND, "cmd.exe", "/private", {}).argv[:2] == ["cmd.exe", "/K"]
-
-
-@pytest.mark.parametrize(
-    ("environ", "parent", "expected"),
-    [
-        ({"ENVMAN_SHELL": "fish", "SHELL": "/bin/zsh"}, "bash", "fish"),
-        ({"SHELL": "/bin/zsh"}, "-bash", "bash"),
-        ({"SHELL": "/usr/bin/fish"}, "make", "fish"),
-        ({"SHELL": "/bin/dash"}, "", "sh"),
-        ({"SHELL": "/opt/unknown"}, "tmux", "sh"),
-        ({}, "pwsh.exe", "pwsh"),
-    ],
-)
-def test_the_callers_shell_is_found(environ: dict[str, str], parent: str, expected: str) -> None:
-    assert shells.detect(environ, parent) == expected
+def test_a_drive_is_a_folder_in_git_bash() -> None:
+    change = Change(variables={}, path=("C:\\project\\Scripts",), label="shop", identity="one")
+    assert "export _ENVMAN_PATH='/c/project/Scripts'" in shells.module("bash").activate(change)
