@@ -30,8 +30,11 @@ class Log:
 
     def write(self, text: str) -> None:
         """Add a line, secrets masked."""
-        with self.file.open("a", encoding="utf-8", errors="replace") as stream:
-            stream.write(self.masker.mask(text).rstrip("\n") + "\n")
+        try:
+            with self.file.open("a", encoding="utf-8", errors="replace") as stream:
+                stream.write(self.masker.mask(text).rstrip("\n") + "\n")
+        except OSError as error:  # a full disk is met while writing, and then nobody says where
+            raise OSError(error.errno, error.strerror, str(self.file)) from error
 
 
 def open_log(folder: Path, command: str, masker: Masker) -> Log:

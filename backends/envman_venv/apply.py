@@ -73,12 +73,21 @@ def _interpreter(operation: CreateEnvironment, job: Job) -> Path:
     return chosen.path
 
 
+def _discard(aside: Path) -> None:
+    # Out of its place first: what a kill leaves half removed must not be put back one day.
+    gone = aside.with_name("venv.gone")
+    remove_tree(gone)
+    if aside.exists():
+        aside.rename(gone)
+        remove_tree(gone)
+
+
 def _set_aside(prefix: Path, aside: Path) -> None:
     if not prefix.exists():
         return
     found = marker.read(prefix)
     if found is not None and found.fingerprint and found.path == str(prefix):
-        remove_tree(aside)
+        _discard(aside)
         prefix.rename(aside)
     else:
         remove_tree(prefix)  # never finished, or made for another folder: nothing that anyone would want back
@@ -151,7 +160,7 @@ def _install(operation: InstallPackages, job: Job) -> str | None:
     kept = {name: version for name, version in after.items() if operation.exact or name not in strangers}
     fingerprint = resolve.fingerprint(fresh, note.python)
     # The old one goes first: a kill after the note says that the new one is whole would leave it for ever.
-    remove_tree(layout.aside(project))
+    _discard(layout.aside(project))
     marker.write(prefix, replace(note, touched=False, fingerprint=fingerprint, installed=kept))
     if project.identity:
         identity.remember(project.identity, python=note.python)

@@ -66,9 +66,17 @@ def _template(interpreter: Path) -> tuple[Path, str] | None:
     return folder / "venv", version
 
 
+def _copy_file(source: str, target: str) -> str:
+    # At an OSError copytree would go on, and in the end answer with the list of all that failed.
+    try:
+        return shutil.copy2(source, target)
+    except OSError as error:
+        raise StepFailed(f"could not create {target}: {error.strerror}") from error
+
+
 def _copy(template: Path, prefix: Path, prompt: str) -> None:
     made_at = str(read_json(template.parent / _FACTS).get("path"))
-    shutil.copytree(template, prefix, symlinks=True, dirs_exist_ok=True)
+    shutil.copytree(template, prefix, symlinks=True, dirs_exist_ok=True, copy_function=_copy_file)
     for file in (*(prefix / "bin").iterdir(), prefix / "pyvenv.cfg"):
         if file.is_symlink():
             continue

@@ -79,6 +79,7 @@ _PLACES: dict[str, tuple[Any, str, Callable[..., Any]]] = {
     "rename": (Path, "rename", _after),
     "unlink": (Path, "unlink", _after),
     "removed": (shutil, "rmtree", _after),
+    "removing": (os, "rmdir", _after),
     "copied": (shutil, "copystat", _after),  # copytree calls it for every file and folder
     "started": (subprocess.Popen, "__init__", _after),
 }

@@ -1,0 +1,195 @@
+"""Killed at every single moment of its kind: the next up ends where an undisturbed one does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.scratch import Scratch
+
+pytestmark = pytest.mark.engine
+
+SPEC = """\
+[hooks]
+setup = ["echo first >> hooks.log", "echo second >> hooks.log"]
+"""
+OTHER_PYTHON = "3.12" if sys.version_info[:2] != (3, 12) else "3.11"
+KILLER = Path(__file__).parent.parent / "support" / "killer.py"
+# Far more than a plan has of any kind: a loop that comes to its end has gone through all of them.
+MOST = 80
+# What happens at very many alike moments is tried at some of them.
+MOMENTS = {"write": 1, "staged": 1, "mkdir": 2, "rename": 1, "unlink": 1, "copied": 3, "started": 1}
+
+
+def project(home: Path, index: str, name: str) -> Scratch:
+    """A project whose plan has a step of every kind."""
+    made = Scratch(home, index, name=name)
+    made.write({"envman.toml": SPEC, "requirements.txt": "beta\ngamma\n"})
+    return made
+
+
+def alive(session: int) -> list[str]:
+    """The processes of a session that still run, once they had a moment to end."""
+    end = time.monotonic() + 2
+    while True:
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                facts = (entry / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+                # Nobody may be there to collect a dead orphan: that one has ended all the same.
+                if facts[0] != "Z" and int(facts[3]) == session:
+                    found.append((entry / "cmdline").read_text(encoding="utf-8").replace("\0", " "))
+            except OSError:
+                continue
+        if not found or time.monotonic() > end:
+            return found
+        time.sleep(0.05)
+
+
+def killed(shop: Scratch, *options: str) -> tuple[int, str]:
+    """An up that ends at a moment: its exit code, and what it said."""
+    call = subprocess.Popen(
+        [sys.executable, str(KILLER), *options, "--", "up"],
+        cwd=shop.root,
+        env={**shop.environ, "PYTHONPATH": str(KILLER.parent.parent.parent)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    _, said = call.communicate(timeout=60)
+    if "--interrupt" in options:
+        assert alive(call.pid) == []
+    return call.returncode, said
+
+
+def _differs(path: Path) -> bool:
+    # A kill in the middle of writing the note leaves the unfinished one beside it, which nobody reads.
+    unfinished = path.name.startswith(".envman.json.") and path.suffix == ".new"
+    return unfinished or path.name in ("envman.json", ".lock") or path.suffix == ".pyc"
+
+
+def picture(shop: Scratch) -> dict[str, str]:
+    """The environment, file by file, without what is different in any two of them."""
+    prefix = shop.root / ".venv"
+    seen = {}
+    for path in prefix.rglob("*"):
+        name = str(path.relative_to(prefix))
+        if path.is_symlink():
+            seen[name] = os.readlink(path)
+        elif path.is_file() and not _differs(path):
+            text = path.read_text(encoding="utf-8", errors="replace").replace(str(shop.root), "ROOT")
+            # The line of a script, which holds the folder's name, has a digest and a size of its own.
+            seen[name] = (
+                text if path.name != "RECORD" else "\n".join(sorted(line.split(",")[0] for line in text.split()))
+            )
+    return seen
+
+
+def state(shop: Scratch) -> set[str]:
+    """The names of what is kept about the project, without what a kill may leave half written."""
+    (record,) = (shop.data / "projects").glob("*/project.json")
+    folder = record.parent
+    return {path.name for path in folder.rglob("*") if path.suffix != ".new"}
+
+
+def hooks_run(shop: Scratch) -> list[str]:
+    file = shop.root / "hooks.log"
+    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+
+
+def assert_as_undisturbed(shop: Scratch, reference: Scratch, moment: str) -> None:
+    again = shop.envman("plan", "--json")
+    assert again.result["steps"] == [], moment
+    assert picture(shop) == picture(reference), moment
+    assert state(shop) == state(reference), moment
+
+
+@pytest.fixture
+def reference(tmp_path: Path, scratch: Scratch) -> Scratch:
+    """The same project, brought up without a disturbance."""
+    whole = project(tmp_path / "undisturbed", scratch.environ["UV_DEFAULT_INDEX"], "shop")
+    whole.up()
+    return whole
+
+
+@pytest.mark.parametrize(("moment", "stride"), MOMENTS.items())
+def test_a_first_up_killed_at_every_moment_is_completed(
+    tmp_path: Path, scratch: Scratch, reference: Scratch, moment: str, stride: int
+) -> None:
+    for count in range(1, MOST, stride):
+        shop = project(tmp_path / str(count), scratch.environ["UV_DEFAULT_INDEX"], "shop")
+        code, said = killed(shop, moment, str(count))
+        assert code in (0, -signal.SIGKILL), said
+        shop.up()
+        assert_as_undisturbed(shop, reference, f"{moment} {count}")
+        ran = hooks_run(shop)
+        assert set(ran) == {"first", "second"}
+        assert len(ran) <= (2 if code == 0 else 3), f"{moment} {count}: {ran}"
+        if code == 0:
+            assert count > 1, f"there is no {moment} in a first up"
+            return
+    pytest.fail("the up never came to its end")
+
+
+@pytest.mark.parametrize("moment", ["write", "staged", "rename", "removed", "started", "step"])
+def test_a_change_of_python_killed_at_every_moment_leaves_the_old_or_the_new(
+    tmp_path: Path, scratch: Scratch, reference: Scratch, moment: str
+) -> None:
+    reference.write({".python-version": f"{OTHER_PYTHON}\n"})
+    reference.up()
+    for count in range(1, MOST):
+        shop = project(tmp_path / str(count), scratch.environ["UV_DEFAULT_INDEX"], "shop")
+        shop.up()
+        shop.write({".python-version": f"{OTHER_PYTHON}\n"})
+        code, said = killed(shop, moment, str(count))
+        assert code in (0, -signal.SIGKILL), said
+        old = shop.root / ".envman" / "venv.old" / "bin" / "gamma"
+        assert old.exists() or (shop.root / ".venv" / "bin" / "gamma").exists(), f"{moment} {count}"
+        assert shop.up()["python"]["version"].startswith(OTHER_PYTHON)
+        assert_as_undisturbed(shop, reference, f"{moment} {count}")
+        if code == 0:
+            return
+    pytest.fail("the up never came to its end")
+
+
+@pytest.mark.parametrize("count", [1, 4, 8])
+def test_what_a_kill_left_half_removed_is_never_put_back(tmp_path: Path, scratch: Scratch, count: int) -> None:
+    shop = project(tmp_path / "half", scratch.environ["UV_DEFAULT_INDEX"], "shop")
+    shop.up()
+    shop.write({".python-version": f"{OTHER_PYTHON}\n"})
+    code, said = killed(shop, "removing", str(count))
+    assert code == -signal.SIGKILL, said
+    # An installation that fails brings back what was set aside, if there is something whole to bring back.
+    shop.write({"requirements.txt": "beta\ngamma\nunbuildable\n"})
+    assert shop.envman("up").code == 1
+    show = "import alpha, beta, gamma, json, sys; print('%d.%d' % sys.version_info[:2])"
+    assert shop.envman("run", "--no-up", "python", "-c", show).out.strip() == OTHER_PYTHON
+    shop.write({"requirements.txt": "beta\ngamma\n"})
+    shop.up()
+    assert [path.name for path in (shop.root / ".envman").glob("venv*")] == []
+
+
+@pytest.mark.parametrize("moment", ["step", "line", "started", "staged"])
+def test_ctrl_c_at_every_moment_answers_130_and_the_next_up_resumes(
+    tmp_path: Path, scratch: Scratch, reference: Scratch, moment: str
+) -> None:
+    for count in range(1, MOST):
+        shop = project(tmp_path / str(count), scratch.environ["UV_DEFAULT_INDEX"], "shop")
+        code, said = killed(shop, "--interrupt", moment, str(count))
+        if code == 0:
+            assert count > 1
+            return
+        assert code == 130, f"{moment} {count}: {said}"
+        assert said.endswith("interrupted; the next envman up resumes\n"), said
+        assert "Traceback" not in said
+        shop.up()
+        assert_as_undisturbed(shop, reference, f"{moment} {count}")
+    pytest.fail("the up never came to its end")
