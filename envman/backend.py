@@ -82,10 +82,10 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a project costs on a backend, in bytes; None is unknown."""
+    """What a project costs on a backend, in bytes."""
 
-    disk: int | None = None
-    memory: int | None = None
+    disk: Mapping[str, int] = field(default_factory=dict)  # by the names that the steps of a destroy list as changes
+    memory: int | None = None  # None: unknown
 
 
 class Backend(Protocol):

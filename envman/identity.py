@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envman import generated, paths
-from envman.files import digest, read_json, write_json, write_staged
+from envman.files import digest, read_json, remove_tree, write_json, write_staged
 
 _ID_FILE = "id"
-RECORD = "project.json"
+_RECORD = "project.json"
+_DATA = "data"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,13 +27,18 @@ class Identity:
         """State, logs and data of the project."""
         return Path(paths.project_folder(self.id))
 
+    @property
+    def data(self) -> Path:
+        """What services have written: the one thing here that cannot be made again."""
+        return self.folder / _DATA
+
 
 def _root_index(root: Path) -> Path:
     return Path(paths.data_folder()) / "roots" / digest([str(root)])[:24]
 
 
 def _record(identity: str) -> dict[str, object]:
-    return read_json(Path(paths.project_folder(identity)) / RECORD)
+    return read_json(Path(paths.project_folder(identity)) / _RECORD)
 
 
 def _id_in(root: Path) -> str | None:
@@ -77,6 +83,11 @@ def _remembered(root: Path, name: str) -> Identity | None:
     return None
 
 
+def lives_at(identity: Identity, root: Path) -> bool:
+    """Whether a folder is still this project's, and not one that took its place."""
+    return root.is_dir() and _id_in(root) in (identity.id, None)
+
+
 def claim(root: Path, name: str) -> Identity:
     """The project's identity, made when it has none; moved folders are adopted."""
     identity = find(root, name) or Identity(id=os.urandom(8).hex())
@@ -87,14 +98,14 @@ def claim(root: Path, name: str) -> Identity:
     current = {"root": str(root), "name": name, "place": _place(root)}
     if any(record.get(key) != value for key, value in current.items()):
         record = {"created": int(time.time()), **record, **current}
-        write_json(identity.folder / RECORD, record)
+        write_json(identity.folder / _RECORD, record)
         write_staged(_root_index(root), identity.id + "\n")
     return identity
 
 
 def remember(identity: Identity, **facts: object) -> None:
     """Keep something about the project that belongs to no backend."""
-    write_json(identity.folder / RECORD, {**_record(identity.id), **facts})
+    write_json(identity.folder / _RECORD, {**_record(identity.id), **facts})
 
 
 def recall(identity: Identity | None) -> dict[str, object]:
@@ -108,12 +119,19 @@ def known() -> list[tuple[Identity, dict[str, object]]]:
         folders = sorted((Path(paths.data_folder()) / "projects").iterdir())
     except OSError:
         return []
-    return [(Identity(id=folder.name), record) for folder in folders if (record := read_json(folder / RECORD))]
+    return [(Identity(id=folder.name), record) for folder in folders if (record := read_json(folder / _RECORD))]
 
 
-def forget(identity: Identity) -> None:
-    """Drop the record, so that the folder's next id is a new one."""
-    root = _record(identity.id).get("root")
-    (identity.folder / RECORD).unlink(missing_ok=True)
-    if isinstance(root, str):
-        _root_index(Path(root)).unlink(missing_ok=True)
+def forget(identity: Identity, *, data: bool) -> None:
+    """Drop what is remembered, so that the folder's next id is a new one; data that stays keeps its record."""
+    keeps = not data and identity.data.exists()
+    if not keeps:
+        root = _record(identity.id).get("root")
+        (identity.folder / _RECORD).unlink(missing_ok=True)
+        if isinstance(root, str):
+            _root_index(Path(root)).unlink(missing_ok=True)
+    for entry in list(identity.folder.iterdir()) if identity.folder.exists() else ():
+        if not keeps or entry.name not in (_DATA, _RECORD):
+            remove_tree(entry)
+    if not keeps and identity.folder.exists():
+        identity.folder.rmdir()

@@ -48,20 +48,7 @@ def stream(
     merge: bool = True,
 ) -> Completed:
     """Run a long command; every line it says goes to `on_line` as it comes and is kept."""
-    import subprocess
-
-    # A group of its own: an interrupt that comes while it is being started reaches it all the same, through us.
-    child = subprocess.Popen(
-        argv,
-        env=env,
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT if merge else subprocess.DEVNULL,
-        text=True,
-        errors="replace",
-        process_group=0 if os.name == "posix" else None,
-    )
+    child = _start(argv, env, cwd, merge=merge)
     said: list[str] = []
     try:
         for line in child.stdout or ():
@@ -71,6 +58,41 @@ def stream(
         _end(child)
         raise
     return Completed(argv, child.wait(), "".join(said))
+
+
+def _start(argv: Sequence[str], env: Mapping[str, str], cwd: str, *, merge: bool) -> subprocess.Popen[str]:
+    # An interrupt in the middle of starting a process would leave one behind that nobody knows. Signals are held by
+    # a handler, not by a mask, because the process would inherit the mask.
+    import signal
+    import subprocess
+
+    held: list[int] = []
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    before = {
+        number: signal.signal(number, lambda caught, _frame: held.append(caught))
+        for number in (getattr(signal, name) for name in names if hasattr(signal, name))
+        if signal.getsignal(number) != signal.SIG_IGN  # under nohup it and all that it starts stay deaf
+    }
+    try:
+        # A group of its own: we end it with all that it started, and no Ctrl-C of the terminal ends it first.
+        child = subprocess.Popen(
+            argv,
+            env=env,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if merge else subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+            process_group=0 if os.name == "posix" else None,
+        )
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if held:
+        _end(child)
+        raise KeyboardInterrupt
+    return child
 
 
 def _end(child: subprocess.Popen[str]) -> None:

@@ -187,3 +187,40 @@ def open_project(
         memory=memory,
         inputs=(*loaded.inputs, *packages.inputs),
     )
+
+
+def remembered(own: Identity | None, root: Path, name: str) -> Project:
+    """A project as the registry knows it, whatever its files say now: enough to remove what was made for it."""
+    return Project(
+        root=root,
+        name=name,
+        identity=own,
+        spec=Spec(),
+        spec_file=None,
+        local=None,
+        source=Source(kind=Kind.NOTHING),
+        python=PythonRequest(text="", asked_by="nobody"),
+        ports={},
+        memory=identity.recall(own),
+        inputs=(),
+    )
+
+
+def find_remembered(start: Path, environ: Mapping[str, str]) -> Project:
+    """The project that a folder belongs to, also where its spec is broken or gone."""
+    try:
+        root = find_root(start)
+    except UsageError:
+        here = start.resolve()
+        with_id = [folder for folder in (here, *here.parents) if (folder / generated.FOLDER / "id").is_file()]
+        if not with_id:
+            raise
+        root = with_id[0]
+    check_owner(root, environ)
+    try:
+        name = _name(load.load(root).spec, source.detect(root, Spec().python), root)
+    except UsageError:
+        name = root.name
+    own = identity.find(root, name)
+    known = identity.recall(own).get("name")
+    return remembered(own, root, known if isinstance(known, str) else name)

@@ -7,7 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from envman import active, execute, generated, hooks, identity, inside, paths, ports, ready, standing, state, turn
+from envman import (
+    active,
+    execute,
+    generated,
+    hooks,
+    identity,
+    inside,
+    paths,
+    ports,
+    ready,
+    removal,
+    standing,
+    state,
+    turn,
+)
 from envman.active import Active
 from envman.answer import envelope
 from envman.backend import Backend, Observed
@@ -94,6 +108,7 @@ def provision(request: Request, command: str, *, start: bool, announce: bool) ->
         plan = make_plan(project, backend, observed, start=start)
         found = replace(found, project=project)
         if plan.steps:
+            removal.remember_use(project, backend.NAME)
             (folder / ready.FILE).unlink(missing_ok=True)
             if project.spec_file is not None:
                 generated.renew_schema(project.root, project.spec_file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -50,16 +51,33 @@ def _patience() -> float:
 @contextmanager
 def taken(folder: Path, command: str, console: Console) -> Iterator[bool]:
     """Hold the project while the body runs, told for whom one waits; yields whether there was a wait."""
-    folder.mkdir(parents=True, exist_ok=True)
     # The holder's name stands beside the lock, because Windows lets nobody read a locked byte.
     name_file = folder / "turn.holder"
-    with (folder / "turn").open("a+", encoding="utf-8") as stream:
-        waits = not _try_lock(stream)
-        if waits:
-            _wait(stream, name_file, console)
-        started = time.strftime("%H:%M:%S")
-        name_file.write_text(f"envman {command} (process {os.getpid()}, since {started})\n", encoding="utf-8")
-        yield waits
+    waited = False
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "turn").open("a+", encoding="utf-8") as stream:
+            if not _try_lock(stream):
+                waited = True
+                _wait(stream, name_file, console)
+            if not _is_still(folder / "turn", stream):
+                continue  # the one before removed it, and somebody else may have the new one
+            started = time.strftime("%H:%M:%S")
+            name_file.write_text(f"envman {command} (process {os.getpid()}, since {started})\n", encoding="utf-8")
+            yield waited
+            return
+
+
+def _is_still(file: Path, stream: IO[str]) -> bool:
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), file.stat())
+    except OSError:
+        return False
+
+
+def end(folder: Path) -> None:
+    """Leave no trace of a project that is gone; for whoever holds its turn."""
+    shutil.rmtree(folder, ignore_errors=True)  # Windows removes nothing that is open: then it stays, empty
 
 
 def _wait(stream: IO[str], name_file: Path, console: Console) -> None:

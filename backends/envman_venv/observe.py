@@ -155,4 +155,4 @@ def watched(project: Project, observed: Observed) -> list[str]:
 def usage(project: Project) -> Usage:
     """The environment's size on disk; it takes no memory while nothing runs in it."""
     prefix = layout.prefix(project)
-    return Usage(disk=size_of(prefix) if marker.read(prefix) else 0, memory=0)
+    return Usage(disk={str(prefix): size_of(prefix)} if marker.read(prefix) else {}, memory=0)

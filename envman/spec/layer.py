@@ -82,7 +82,7 @@ def dotted(path: shape.Path) -> str:
 def shown(file: Path) -> str:
     """The path as a person at this terminal would type it."""
     relative = os.path.relpath(file)
-    return str(file) if relative.startswith(os.path.join("..", "..", "..")) else relative
+    return str(file) if relative == "." or relative.startswith(os.path.join("..", "..", "..")) else relative
 
 
 def _syntax_problem(file: Path, error: Exception) -> Problem:

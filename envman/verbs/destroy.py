@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from envman import active, backend, execute, identity, inside, state, turn
+from envman import identity, removal, turn
 from envman.answer import Answer
-from envman.backend import as_backend
 from envman.errors import UsageError
-from envman.execute import Executor
 from envman.files import readable_size, remove_tree, size_of
-from envman.plan import Goal, Plan
 from envman.problem import Problem
-from envman.project import Project
+from envman.project import Project, find_remembered
 from envman.provision import turn_folder
+from envman.removal import Made
 from envman.request import Request
-
-KEPT = "data"
 
 
 def destroy(request: Request, *, data: bool) -> Answer:
     """Show what goes, with sizes; ask; remove it. Data of services stays unless `data` says otherwise."""
-    project = active.read(request)
-    going = _going(project, request, data=data)
-    if not going:
+    project = find_remembered(request.folder, request.environ)
+    made = removal.made(project, request.environ)
+    rows = [*(row for one in made for row in one.rows()), *_folders(project, made, data=data)]
+    if not rows:
         request.console.say(f"{project.name}: envman has made nothing here")
         return Answer(result={"removed": []})
-    removed = [{"path": str(path), "bytes": size} for path, size in going]
-    for path, size in going:
-        request.console.say(f"  remove {path}  {readable_size(size)}")
-    if not data and project.folder and (project.folder / KEPT).exists():
-        request.console.say(f"  keep   {project.folder / KEPT}  (--data removes it)")
+    for name, size in rows:
+        request.console.say(f"  remove {name}  {readable_size(size)}")
+    if not data and project.identity and project.identity.data.exists():
+        request.console.say(f"  keep   {project.identity.data}  (--data removes it)")
     _confirm(request, project)
     with turn.taken(turn_folder(project.root), "destroy", request.console):
         _remove(request, project, data=data)
+        turn.end(turn_folder(project.root))
     request.console.say(f"{project.name} is gone; the project's own files are untouched")
-    return Answer(result={"removed": removed})
+    return Answer(result={"removed": [{"path": name, "bytes": size} for name, size in rows]})
 
 
 def _confirm(request: Request, project: Project) -> None:
@@ -48,38 +46,21 @@ def _confirm(request: Request, project: Project) -> None:
         raise UsageError("nothing was removed")
 
 
-def _going(project: Project, request: Request, *, data: bool) -> list[tuple[Path, int]]:
-    going: list[tuple[Path, int]] = []
-    for module in backend.registered().values():
-        one = as_backend(import_module(module))
-        observed = one.observe(project, request.environ)
-        for step in one.plan(project, observed, Goal.DESTROY):
-            going += [(Path(path), size_of(Path(path))) for path in step.changes]
+def _folders(project: Project, made: Sequence[Made], *, data: bool) -> list[tuple[str, int]]:
+    found = []
     if project.generated.exists():
-        going.append((project.generated, size_of(project.generated)))
-    if project.folder and project.folder.exists():
-        kept = 0 if data else size_of(project.folder / KEPT)
-        going.append((project.folder, size_of(project.folder) - kept))
-    return going
+        inside = sum(size for one in made for name, size in one.rows() if project.generated in Path(name).parents)
+        found.append((str(project.generated), size_of(project.generated) - inside))
+    own = project.identity
+    if own and own.folder.exists():
+        found.append((str(own.folder), size_of(own.folder) - (0 if data else size_of(own.data))))
+    return found
 
 
 def _remove(request: Request, project: Project, *, data: bool) -> None:
-    masker = inside.masker(project, request.environ)
-    for module in backend.registered().values():
-        one = as_backend(import_module(module))
-        observed = one.observe(project, request.environ)
-        made = Plan(backend=one.NAME, goal=Goal.DESTROY, steps=one.plan(project, observed, Goal.DESTROY))
-        if project.folder is not None:
-            log = execute.open_log(project.folder, "destroy", masker)
-            Executor(request, project, one, log).run(made)
-            state.forget(project.folder, one.NAME)
-    if project.identity is not None and project.folder is not None:
-        keeps = not data and (project.folder / KEPT).exists()
-        if not keeps:
-            identity.forget(project.identity)
-        for entry in list(project.folder.iterdir()):
-            if data or entry.name not in (KEPT, *([identity.RECORD] if keeps else [])):
-                remove_tree(entry)
-        if not keeps:
-            project.folder.rmdir()
+    # A copied folder has no identity yet, and what was copied with it is still to be removed.
+    own = project.identity or identity.claim(project.root, project.name)
+    project = replace(project, identity=own)
+    removal.take_away(request, project, removal.made(project, request.environ))
+    identity.forget(own, data=data)
     remove_tree(project.generated)

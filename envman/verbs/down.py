@@ -22,5 +22,5 @@ def down(request: Request) -> Answer:
             Executor(request, project, backend, log).run(made)
         request.console.say(f"{project.name} · {backend.NAME} is down; everything is kept")
     else:
-        request.console.say(f"{project.name} · {backend.NAME}: nothing was running; everything is kept")
+        request.console.say(f"{project.name} · {backend.NAME}: nothing to stop; everything is kept")
     return Answer(result=made.as_json())

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from envman import identity, ready
+from envman import identity, ready, removal
 from envman.answer import Answer
 from envman.console import columns
 from envman.files import readable_size, size_of
+from envman.project import remembered
 from envman.request import Request
 
 _DAY = 86400
 
 
-def entries(*, sizes: bool = True) -> list[dict[str, Any]]:
+def entries(environ: Mapping[str, str], *, sizes: bool = True) -> list[dict[str, Any]]:
     """What is known of every project, the one used last first."""
-    found = [_entry(own, record, sizes=sizes) for own, record in identity.known()]
+    found = [_entry(own, record, environ, sizes=sizes) for own, record in identity.known()]
     return sorted(found, key=lambda entry: -entry["last_used"])
 
 
-def _entry(own: identity.Identity, record: dict[str, object], *, sizes: bool) -> dict[str, Any]:
+def _entry(
+    own: identity.Identity, record: dict[str, object], environ: Mapping[str, str], *, sizes: bool
+) -> dict[str, Any]:
     root = Path(str(record.get("root", "")))
     known = ready.read(str(own.folder))
     try:
@@ -32,22 +36,24 @@ def _entry(own: identity.Identity, record: dict[str, object], *, sizes: bool) ->
         "name": str(record.get("name", "?")),
         "id": own.id,
         "root": str(root),
-        "exists": root.is_dir(),
+        "exists": identity.lives_at(own, root),
         "backend": known.backend if known else None,
         "python": record.get("python"),
-        "bytes": _size(own, root, known) if sizes else None,
+        "bytes": _size(own, record, known, environ) if sizes else None,
         "last_used": last_used,
     }
 
 
-def _size(own: identity.Identity, root: Path, known: ready.Ready | None) -> int:
+def _size(
+    own: identity.Identity, record: dict[str, object], known: ready.Ready | None, environ: Mapping[str, str]
+) -> int:
     # Walking a thousand environments takes seconds: a size stays true as long as the ready file's inputs do.
     stamp = _stamp(known)
-    record = identity.recall(own)
     if stamp and record.get("measured") == stamp and isinstance(record.get("bytes"), int):
         return int(str(record["bytes"]))
-    prefix = Path(known.place["prefix"]) if known and "prefix" in known.place else None
-    size = size_of(own.folder) + (size_of(prefix) if prefix else 0)
+    root = Path(str(record.get("root", "")))
+    project = remembered(own, root, str(record.get("name", "?")))
+    size = size_of(own.folder) + removal.sizes(project, environ)
     if stamp and root.is_dir():
         identity.remember(own, measured=stamp, bytes=size)
     return size
@@ -72,7 +78,7 @@ def age(seconds: float) -> str:
 
 def list_(request: Request) -> Answer:
     """The table."""
-    found = entries()
+    found = entries(request.environ)
     now = time.time()
     rows = [
         (

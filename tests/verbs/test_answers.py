@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def test_json_is_one_document_alone_on_stdout(shop: Scratch, command: str) -> No
     assert (outcome.json["envman"], outcome.json["command"], outcome.json["ok"]) == (1, command, True)
 
 
-@pytest.mark.parametrize("command", ["up", "status", "plan", "check", "lock", "destroy"])
+@pytest.mark.parametrize("command", ["up", "status", "plan", "check", "lock", "down"])
 def test_every_problem_of_a_spec_is_in_the_document(shop: Scratch, command: str) -> None:
     shop.write({"envman.toml": BROKEN})
     outcome = shop.envman(command, "--json")
@@ -117,8 +118,6 @@ def test_a_busy_port_is_replaced_remembered_and_told(shop: Scratch) -> None:
 
 
 def test_list_shows_every_environment_and_prune_removes_what_is_gone(shop: Scratch) -> None:
-    import shutil
-
     shop.up()
     (entry,) = shop.envman("list", "--json").result["environments"]
     assert (entry["name"], entry["root"], entry["exists"]) == ("shop", str(shop.root), True)
@@ -142,6 +141,35 @@ def test_prune_of_what_nobody_used_keeps_the_project(shop: Scratch) -> None:
     assert not (shop.root / ".venv").exists()
     assert (shop.root / "requirements.txt").exists()
     assert shop.up()["state"] == "running"
+
+
+def test_prune_leaves_alone_who_took_the_place_of_a_project_that_is_gone(shop: Scratch) -> None:
+    first = shop.up()["project"]["id"]
+    shop.root.rename(shop.home / "elsewhere")
+    shop.root.mkdir()
+    shop.write({"requirements.txt": "alpha\n", "pyproject.toml": '[project]\nname = "other"\nversion = "1"\n'})
+    assert shop.up()["project"]["id"] != first
+    assert [entry["exists"] for entry in shop.envman("list", "--json").result["environments"]] == [True, False]
+    assert shop.envman("prune", "--yes").code == 0
+    assert shop.up()["steps"] == []
+
+
+def test_destroy_needs_no_valid_spec(shop: Scratch) -> None:
+    before = sorted(path.name for path in shop.root.iterdir())
+    shop.up()
+    shop.write({"envman.toml": BROKEN, "pyproject.toml": "[project\n"})
+    assert shop.envman("destroy", "--yes").code == 0
+    assert sorted(path.name for path in shop.root.iterdir()) == sorted([*before, "pyproject.toml"])
+    assert [path.name for path in shop.data.rglob("*") if path.is_file()] == []
+
+
+def test_destroy_removes_what_was_copied_with_a_folder(shop: Scratch) -> None:
+    shop.up()
+    twin = Scratch(shop.home, shop.environ["UV_DEFAULT_INDEX"], name="twin")
+    shutil.copytree(shop.root, twin.root, symlinks=True, dirs_exist_ok=True)
+    assert twin.envman("destroy", "--yes").code == 0
+    assert sorted(path.name for path in twin.root.iterdir()) == ["envman.toml", "requirements.txt"]
+    assert shop.up()["steps"] == []
 
 
 def test_init_writes_a_spec_that_is_valid_and_does_not_write_it_twice(scratch: Scratch) -> None:

@@ -1,0 +1,88 @@
+"""What was made for a project, on every backend, and taking it away: the registry decides, not the project's spec."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+from envman import backend, execute, identity, inside, ready, state
+from envman.backend import Backend, as_backend
+from envman.errors import EngineMissing
+from envman.execute import Executor
+from envman.plan import Goal, Plan
+from envman.problem import Problem
+from envman.project import Project
+from envman.request import Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What one backend has made for a project: its steps to take it away, and the bytes of each thing."""
+
+    backend: Backend
+    plan: Plan
+    sizes: Mapping[str, int]
+
+    def rows(self) -> list[tuple[str, int]]:
+        """Every thing that would go, with its size."""
+        return [(name, self.sizes.get(name, 0)) for step in self.plan.steps for name in step.changes]
+
+
+def _able(project: Project, environ: Mapping[str, str]) -> list[Backend]:
+    used = project.memory.get("backends")
+    able: list[Backend] = []
+    for name, module in backend.registered().items():
+        one = as_backend(import_module(module))
+        missing = one.missing(environ)
+        if not missing:
+            able.append(one)
+        elif isinstance(used, list) and name in used:
+            why = Problem(message=f"{project.name} was up on {name}, which cannot be asked now what is left there")
+            raise EngineMissing((why, *missing))
+    return able
+
+
+def made(project: Project, environ: Mapping[str, str]) -> list[Made]:
+    """What there is, with sizes; raises when a backend that was in use cannot be asked."""
+    found = []
+    for one in _able(project, environ):
+        observed = one.observe(project, environ)
+        steps = one.plan(project, observed, Goal.DESTROY)
+        if steps:
+            plan = Plan(backend=one.NAME, goal=Goal.DESTROY, steps=steps)
+            found.append(Made(backend=one, plan=plan, sizes=one.usage(project).disk))
+    return found
+
+
+def take_away(request: Request, project: Project, going: Sequence[Made]) -> None:
+    """Carry out what `made` has found."""
+    own = project.identity
+    if own is None:
+        return
+    (own.folder / ready.FILE).unlink(missing_ok=True)
+    log = execute.open_log(own.folder, "destroy", inside.masker(project, request.environ))
+    for one in going:
+        Executor(request, project, one.backend, log).run(one.plan)
+        state.forget(own.folder, one.backend.NAME)
+    identity.remember(own, backends=[])
+
+
+def remember_use(project: Project, name: str) -> None:
+    """Note that a backend is about to make something, so that nothing of it is ever forgotten."""
+    used = project.memory.get("backends")
+    names = used if isinstance(used, list) else []
+    if project.identity and name not in names:
+        identity.remember(project.identity, backends=[*names, name])
+
+
+def sizes(project: Project, environ: Mapping[str, str]) -> int:
+    """The bytes that the backends in use hold for a project."""
+    used = project.memory.get("backends")
+    modules = backend.registered()
+    total = 0
+    for name in used if isinstance(used, list) else ():
+        if name in modules:
+            one = as_backend(import_module(modules[name]))
+            total += 0 if one.missing(environ) else sum(one.usage(project).disk.values())
+    return total
