@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from envman import __version__
 from envman.answer import Answer, envelope
@@ -19,6 +20,7 @@ from envman.problem import Problem
 from envman.request import Request
 
 _SHELLS = ("bash", "zsh", "fish", "sh", "pwsh", "powershell", "cmd")
+_COMPLETES = ("bash", "zsh", "fish", "pwsh")
 _OUR_WORD = {
     "exec": "run", "ssh": "shell", "halt": "down", "stop": "down", "start": "up", "sync": "up", "install": "up",
     "ps": "status", "ls": "list", "rm": "destroy", "delete": "destroy", "enter": "shell", "reload": "restart",
@@ -43,39 +45,41 @@ class _Group(click.Group):
         return super().resolve_command(ctx, args)
 
 
-def _common(*, json: bool = True, short_verbose: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The flags that may stand before and after the command."""
-    options = [
-        click.option("-C", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Work in this folder."),
-        click.option("--backend", metavar="NAME", help="Use this backend, once."),
-        click.option(
-            "--profile", "profiles", metavar="NAME", multiple=True, help="Add an overlay of the spec; repeatable."
-        ),
-        click.option("--locked", is_flag=True, help="Fail rather than resolve what no lock covers."),
-        click.option("--offline", is_flag=True, help="Use no network."),
-        click.option("-q", "--quiet", is_flag=True, help="Say only what was asked for, and errors."),
-        click.option(
-            *(["-v"] if short_verbose else []),
-            "--verbose",
-            is_flag=True,
-            help="Say more, the output of tools included.",
-        ),
-        click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR."),
-        click.option("-y", "--yes", is_flag=True, help="Answer yes to every question."),
-        *(
-            [click.option("--json", "as_json", is_flag=True, help="Answer with one JSON document on stdout.")]
-            if json
-            else []
-        ),
-    ]
+def _common(
+    *, json: bool = True, short_verbose: bool = True, hides: Sequence[str] = ()
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The flags that may stand before and after the command; those that mean nothing to it are taken in silence."""
+    verbose = ["-v", "--verbose"] if short_verbose else ["--verbose"]
+    options: dict[str, dict[str, Any]] = {
+        "-C folder": {"metavar": "DIR", "type": click.Path(path_type=Path), "help": "Work in this folder."},
+        "--backend": {"metavar": "NAME", "help": "Use this backend, once."},
+        "--profile profiles": {
+            "metavar": "NAME", "multiple": True, "help": "Add an overlay of the spec; repeatable."
+        },
+        "--locked": {"is_flag": True, "help": "Fail rather than resolve what no lock covers."},
+        "--offline": {"is_flag": True, "help": "Use no network."},
+        "-q --quiet": {"is_flag": True, "help": "Say only what was asked for, and errors."},
+        " ".join(verbose): {"is_flag": True, "help": "Say more, the output of tools included."},
+        "--no-color": {"is_flag": True, "help": "No colours, as with NO_COLOR."},
+        "-y --yes": {"is_flag": True, "help": "Answer yes to every question."},
+        "--json as_json": {"is_flag": True, "help": "Answer with one JSON document on stdout."},
+    }  # fmt: skip
+    if not json:
+        del options["--json as_json"]
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            function = option(function)
+        for names, settings in reversed(options.items()):
+            words = names.split()
+            function = click.option(*words, hidden=any(word in hides for word in words), **settings)(function)
         return function
 
     return decorate
 
+
+# What has no meaning for commands that bring nothing up, ask nothing, or look at no project.
+_NO_WORK = ("--locked", "--offline")
+_NO_QUESTION = ("--yes",)
+_NO_PROJECT = ("--backend", "--profile", *_NO_WORK)
 
 _COMMON = (
     "folder", "backend", "profiles", "locked", "offline", "quiet", "verbose", "no_color", "yes", "as_json"
@@ -179,7 +183,7 @@ def envman(ctx: click.Context, /, **flags: Any) -> int:
 
 
 @envman.command()
-@_common()
+@_common(hides=(*_NO_PROJECT, *_NO_QUESTION))
 @click.option("--starter", metavar="NAME", help="Begin with a small project: web.")
 @click.pass_context
 def init(ctx: click.Context, /, starter: str | None, **flags: Any) -> int:
@@ -190,7 +194,7 @@ def init(ctx: click.Context, /, starter: str | None, **flags: Any) -> int:
 
 
 @envman.command()
-@_common()
+@_common(hides=_NO_QUESTION)
 @click.pass_context
 def up(ctx: click.Context, /, **flags: Any) -> int:
     """Bring the project to what its spec says."""
@@ -199,20 +203,23 @@ def up(ctx: click.Context, /, **flags: Any) -> int:
     return _answer(ctx, flags, verb)
 
 
-def _complete_tasks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+def _complete_words(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from envman import active
 
-    try:
-        tasks = active.read(Request(console=Console(quiet=True))).spec.tasks
-    except EnvmanError:
-        return []
-    return [name for name in tasks if name.startswith(incomplete)]
+    tasks: Iterable[str] = ()
+    if not ctx.params.get("words"):
+        try:
+            tasks = active.read(Request(console=Console(quiet=True))).spec.tasks
+        except EnvmanError:
+            pass
+    found = [CompletionItem(name) for name in tasks if name.startswith(incomplete)]
+    return found or [CompletionItem(incomplete, type="file")]
 
 
 @envman.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@_common(json=False)
+@_common(json=False, hides=_NO_QUESTION)
 @click.option("--no-up", is_flag=True, help="Use the environment as it is.")
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="CMD...", shell_complete=_complete_tasks)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="CMD...", shell_complete=_complete_words)
 @click.pass_context
 def run(ctx: click.Context, /, no_up: bool, words: tuple[str, ...], **flags: Any) -> int:
     """Run a task or a program inside.
@@ -239,7 +246,7 @@ def _separated(words: Sequence[str]) -> bool:
 
 
 @envman.command()
-@_common(json=False)
+@_common(json=False, hides=_NO_QUESTION)
 @click.option("--no-up", is_flag=True, help="Use the environment as it is.")
 @click.option("--shell", "named", type=click.Choice(_SHELLS), help="The shell to open. Default: yours.")
 @click.pass_context
@@ -251,7 +258,7 @@ def shell(ctx: click.Context, /, no_up: bool, named: str | None, **flags: Any) -
 
 
 @envman.command()
-@_common(short_verbose=False)  # `down -v` means something dangerous elsewhere
+@_common(short_verbose=False, hides=(*_NO_WORK, *_NO_QUESTION))  # `down -v` means something dangerous elsewhere
 @click.option("-v", "--volumes", "volumes", is_flag=True, hidden=True)
 @click.pass_context
 def down(ctx: click.Context, /, volumes: bool, **flags: Any) -> int:
@@ -267,7 +274,7 @@ def down(ctx: click.Context, /, volumes: bool, **flags: Any) -> int:
 
 
 @envman.command()
-@_common()
+@_common(hides=_NO_QUESTION)
 @click.pass_context
 def restart(ctx: click.Context, /, **flags: Any) -> int:
     """Down, then up."""
@@ -277,7 +284,7 @@ def restart(ctx: click.Context, /, **flags: Any) -> int:
 
 
 @envman.command()
-@_common()
+@_common(hides=_NO_PROJECT)
 @click.option("--data", is_flag=True, help="Remove the data of services as well.")
 @click.pass_context
 def destroy(ctx: click.Context, /, data: bool, **flags: Any) -> int:
@@ -288,7 +295,7 @@ def destroy(ctx: click.Context, /, data: bool, **flags: Any) -> int:
 
 
 @envman.command()
-@_common()
+@_common(hides=(*_NO_WORK, *_NO_QUESTION))
 @click.pass_context
 def status(ctx: click.Context, /, **flags: Any) -> int:
     """What is there, verified, and what drifted."""
@@ -298,8 +305,8 @@ def status(ctx: click.Context, /, **flags: Any) -> int:
 
 
 @envman.command()
-@_common()
-@click.option("--exit-code", is_flag=True, help="Exit with 2 when there is something to do.")
+@_common(hides=(*_NO_WORK, *_NO_QUESTION))
+@click.option("--exit-code", is_flag=True, help="Exit with 1 when there is something to do.")
 @click.pass_context
 def plan(ctx: click.Context, /, exit_code: bool, **flags: Any) -> int:
     """What up would do, and why."""
@@ -309,7 +316,7 @@ def plan(ctx: click.Context, /, exit_code: bool, **flags: Any) -> int:
 
 
 @envman.command()
-@_common()
+@_common(hides=(*_NO_WORK, *_NO_QUESTION))
 @click.pass_context
 def check(ctx: click.Context, /, **flags: Any) -> int:
     """Whether the spec is valid, and what a backend cannot honour."""
@@ -319,7 +326,7 @@ def check(ctx: click.Context, /, **flags: Any) -> int:
 
 
 @envman.command()
-@_common()
+@_common(hides=(*_NO_PROJECT, *_NO_QUESTION))
 @click.pass_context
 def doctor(ctx: click.Context, /, **flags: Any) -> int:
     """What this machine can run, and how to get the rest."""
@@ -329,7 +336,7 @@ def doctor(ctx: click.Context, /, **flags: Any) -> int:
 
 
 @envman.command("list")
-@_common()
+@_common(hides=(*_NO_PROJECT, *_NO_QUESTION))
 @click.pass_context
 def list_(ctx: click.Context, /, **flags: Any) -> int:
     """Every environment of yours, with size and last use."""
@@ -339,7 +346,7 @@ def list_(ctx: click.Context, /, **flags: Any) -> int:
 
 
 @envman.command()
-@_common()
+@_common(hides=("--locked", *_NO_QUESTION))
 @click.option("--upgrade", is_flag=True, help="Take the newest versions that the requirements allow.")
 @click.pass_context
 def lock(ctx: click.Context, /, upgrade: bool, **flags: Any) -> int:
@@ -350,7 +357,7 @@ def lock(ctx: click.Context, /, upgrade: bool, **flags: Any) -> int:
 
 
 @envman.command()
-@_common(json=False)
+@_common(json=False, hides=(*_NO_WORK, *_NO_QUESTION))
 @click.option("--shell", "named", type=click.Choice(_SHELLS), help="The shell that will read it. Default: the caller.")
 @click.pass_context
 def activate(ctx: click.Context, /, named: str | None, **flags: Any) -> int:
@@ -364,7 +371,7 @@ def activate(ctx: click.Context, /, named: str | None, **flags: Any) -> int:
 
 
 @envman.command()
-@_common()
+@_common(hides=_NO_PROJECT)
 @click.option(
     "--older", metavar="DAYS", type=click.IntRange(min=0), help="Also environments not used for so many days."
 )
@@ -379,17 +386,23 @@ def prune(ctx: click.Context, /, older: int | None, data: bool, dry_run: bool, *
 
 
 @envman.command()
-@click.argument("shell_name", metavar="SHELL", type=click.Choice(("bash", "zsh", "fish", "pwsh")))
-def completion(shell_name: str) -> int:
-    """Print the completion script of a shell.
+@click.argument("shell_name", metavar="[SHELL]", required=False, type=click.Choice(_COMPLETES))
+def completion(shell_name: str | None) -> int:
+    """Print the completion script of a shell; default: the shell that calls.
 
-    bash: eval "$(envman completion bash)"
+    bash, zsh: eval "$(envman completion)"; fish: envman completion | source
     """
     from click.shell_completion import get_completion_class
 
+    from envman import shells
+
+    shell_name = shell_name or shells.detect(os.environ, shells.parent_name())
+    if shell_name not in _COMPLETES:
+        hint = f"known here: {', '.join(_COMPLETES)}"
+        raise UsageError(Problem(message=f"there is no completion for {shell_name}", hint=hint))
     made = get_completion_class("powershell" if shell_name == "pwsh" else shell_name)
     if made is None:
-        raise UsageError(f"click knows no completion for {shell_name}")
+        raise UsageError(f"this click knows no completion for {shell_name}")
     click.echo(made(envman, {}, "envman", "_ENVMAN_COMPLETE").source())
     return 0
 
@@ -400,9 +413,21 @@ def _color_choice() -> bool | None:
     return True if os.environ.get("FORCE_COLOR") else None
 
 
+def _refused(arguments: list[str], problems: Sequence[Problem], code: int) -> int:
+    """Say what was wrong before any command could begin; a caller that asked for JSON gets its document."""
+    for problem in problems:
+        Console().error(problem)
+    before = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    command = next((word for word in before if not word.startswith("-")), "envman")
+    if command in ("run", "shell"):
+        return RUN_FAILED
+    if "--json" in before:
+        Console().answer(envelope(command, ok=False, result={}, problems=problems))
+    return code
+
+
 def main(arguments: list[str]) -> int:
     """Parse, run, and answer with the exit code."""
-    for_run = arguments[:1] in (["run"], ["shell"])
     try:
         code = envman.main(arguments, prog_name="envman", standalone_mode=False, color=_color_choice())
     except click.exceptions.NoArgsIsHelpError as error:
@@ -410,12 +435,10 @@ def main(arguments: list[str]) -> int:
         return UsageError.exit_code
     except click.ClickException as error:
         where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "envman"
-        Console().error(Problem(message=error.format_message(), hint=f"{where} --help"))
-        return RUN_FAILED if for_run else UsageError.exit_code
+        message = " ".join(error.format_message().split())
+        return _refused(arguments, [Problem(message=message, hint=f"{where} --help")], UsageError.exit_code)
     except EnvmanError as error:
-        for problem in error.problems:
-            Console().error(problem)
-        return RUN_FAILED if for_run else error.exit_code
+        return _refused(arguments, error.problems, error.exit_code)
     except click.Abort:
         Console().say("\ninterrupted; the next envman up resumes")
         return INTERRUPTED

@@ -115,10 +115,10 @@ class Executor:
             message = f"hook {operation.moment}: {argv[0]}: {error.strerror}"
             raise StepFailed(Problem(message=message, key=f"hooks.{operation.moment}[{operation.index}]")) from error
         if done.code:
-            last = self._log.masker.mask(done.last_lines(12))
+            said = self._log.masker.mask(done.last_lines(12)) or "it said nothing"
             raise StepFailed(
                 Problem(
-                    message=f"hook {operation.moment}: {operation.hook.run} ended with {done.code}\n{last}",
+                    message=f"hook {operation.moment}: {operation.hook.run} ended with {done.code}\n{said}",
                     hint="mend it, then: envman up (it resumes here)",
                     key=f"hooks.{operation.moment}[{operation.index}]",
                 )

@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
 _SPEC = "envman.toml"
 _MARKERS = ("pyproject.toml", "uv.lock", "pylock.toml", "requirements.txt", ".python-version", "setup.py", "setup.cfg")
-_OVERRIDES = ("ENVMAN_BACKEND", "ENVMAN_PROFILE", "_ENVMAN_COMPLETE")
+_OVERRIDES = ("ENVMAN_BACKEND", "ENVMAN_PROFILE")
 
 
 def dispatch(arguments: Sequence[str]) -> int | None:
     """The exit code of a command that was answered here; None leaves it to the command line proper."""
-    if not arguments or arguments[0] not in _COMMANDS or any(os.environ.get(name) for name in _OVERRIDES):
+    if any(os.environ.get(name) for name in _OVERRIDES):
+        return None
+    if "_ENVMAN_COMPLETE" in os.environ:
+        return _complete(os.environ["_ENVMAN_COMPLETE"])
+    if not arguments or arguments[0] not in _COMMANDS:
         return None
     found = find(os.getcwd())
     if found is None:
@@ -138,6 +142,25 @@ def _activate(found: Ready, words: Sequence[str]) -> int | None:
         return None
     enter = __import__(found.enter, fromlist=["change"])
     sys.stdout.write(shells.module(name).activate(enter.change(found.place, values)))
+    return 0
+
+
+def _complete(instruction: str) -> int | None:
+    """The names of tasks after `envman run`, as the completion scripts expect them; the rest is click's."""
+    shell = instruction.removesuffix("_complete")
+    words = os.environ.get("COMP_WORDS", "").split()
+    begun = words[2] if len(words) > 2 else ""
+    if shell not in ("bash", "zsh", "fish") or words[1:2] != ["run"] or len(words) > 3 or begun.startswith("-"):
+        return None
+    at = os.environ.get("COMP_CWORD", "")
+    if at != (begun if shell == "fish" else "2"):
+        return None
+    found = find(os.getcwd())
+    names = [name for name in found.tasks if name.startswith(begun)] if found else []
+    if not names:
+        return None
+    line = "plain\n{}\n_\n" if shell == "zsh" else "plain,{}\n"
+    sys.stdout.write("".join(line.format(name) for name in names))
     return 0
 
 

@@ -13,7 +13,7 @@ from envman import process
 from envman.console import StepLine, counted
 from envman.dependencies import installed, pylock, uv
 from envman.dependencies.source import Kind, Source
-from envman.errors import StepFailed
+from envman.errors import StepFailed, UsageError
 from envman.files import content, digest, write_staged
 from envman.plan import Step
 from envman.problem import Problem
@@ -225,6 +225,12 @@ def _own_lock(work: Work, target: Path, executable: str) -> Path:
     if done.code and "needs to be updated" in done.output and not work.locked:
         run_uv(work, ["lock", *(["--python", executable] if executable else [])], "could not bring uv.lock up to date")
         done = _try_uv(work, [*arguments, "--locked"])
+    if done.code and "needs to be updated" in done.output:
+        raise UsageError(
+            Problem(
+                message="uv.lock is older than pyproject.toml, and --locked forbids to renew it", hint="envman lock"
+            )
+        )
     if done.code:
         raise _failed(work, done, "could not read uv.lock")
     _refuse_credentials(target)

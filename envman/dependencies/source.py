@@ -144,7 +144,7 @@ def _choose_groups(python: Python, known: Sequence[str], default: Sequence[str],
         return tuple(name for name in default if name in known)
     for name in python.groups:
         if name not in known:
-            hint = suggestion(name, dict.fromkeys(known)) if known else f"{where} has no groups"
+            hint = suggestion(name, known) if known else f"{where} has no groups"
             raise _wrong(f'there is no group "{name}" in {where}', hint, "python.groups")
     return python.groups
 

@@ -86,7 +86,6 @@ _ONCE_ONLINE = "run it once without --offline"
 _CHECK_NETWORK = "check the network, the index's address, or the proxy"
 _NOT_CACHED = "something is not in the cache, and --offline forbids to fetch it"
 _MEANINGS = (
-    ("needs to be updated, but", "uv.lock is older than pyproject.toml, and --locked forbids to renew it", "uv lock"),
     ("No space left on device", "the disk is full", _FREE_ROOM),
     ("Disk quota exceeded", "the disk quota is used up", _FREE_ROOM),
     ("Read-only file system", "the folder is read-only", "run envman where it may write"),
@@ -103,7 +102,7 @@ _MEANINGS = (
     ("dns error", "the package index cannot be reached", _CHECK_NETWORK),
     ("Connection refused", "the package index cannot be reached", _CHECK_NETWORK),
     ("error sending request", "the package index cannot be reached", _CHECK_NETWORK),
-    ("No solution found", "the requirements contradict each other", "loosen one of those that are named above"),
+    ("No solution found", "no versions satisfy all that is asked for", "loosen one of the requirements above"),
     ("doesn't have a", "a package has no wheel for this Python and platform", "choose another version of it"),
 )  # fmt: skip
 

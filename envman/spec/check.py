@@ -70,7 +70,7 @@ def _reference_faults(path: tuple[str, ...], reference: str, spec: Spec) -> Iter
     else:
         named, facts = tables[kind]
         if rest[0] not in named:
-            hint = suggestion(rest[0], dict.fromkeys(named)) if named else f"add a table [{kind}]"
+            hint = suggestion(rest[0], named) if named else f"add a table [{kind}]"
             yield Fault(path, f'{{{reference}}} leads nowhere: there is no "{rest[0]}" in {kind}', hint)
         elif rest[1:] not in [[fact] for fact in facts]:
             yield Fault(path, f"{{{reference}}} leads nowhere", f"known here: {_listed(f'{kind}.{rest[0]}', facts)}")

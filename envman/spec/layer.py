@@ -85,6 +85,20 @@ def shown(file: Path) -> str:
     return str(file) if relative == "." or relative.startswith(os.path.join("..", "..", "..")) else relative
 
 
+_REPEATED = ("Cannot declare", "Cannot overwrite", "Cannot mutate", "Cannot redefine", "Duplicate inline table key")
+
+
+def _in_words(message: str) -> tuple[str, str]:
+    """What the parser says, without the names of its own language, and what to do about it."""
+    if not message.startswith(_REPEATED):
+        return message, "values need quotes, inline tables stand on one line"
+    _, opening, rest = message.partition("(")
+    names, _, _ = rest.partition(")")
+    keys = [word.strip(" '\"") for word in names.split(",") if word.strip()] if opening else []
+    said = f"[{'.'.join(keys)}]" if keys else "this key"
+    return f"{said} was already given above", "keep one of the two, with all of its keys"
+
+
 def _syntax_problem(file: Path, error: Exception) -> Problem:
     message = str(error)
     line = column = None
@@ -93,9 +107,10 @@ def _syntax_problem(file: Path, error: Exception) -> Problem:
         numbers = [int(word) for word in place.replace(",", " ").replace(")", " ").split() if word.isdigit()]
         if len(numbers) == 2:
             message, (line, column) = head, numbers
+    message, hint = _in_words(message)
     return Problem(
         message=f"is not valid TOML 1.0: {message}",
-        hint="values need quotes, inline tables stand on one line",
+        hint=hint,
         file=shown(file),
         line=line,
         column=column,

@@ -18,7 +18,7 @@ SPEC_FILE = "envman.toml"
 LOCAL_FILE = "envman.local.toml"
 PYPROJECT = "pyproject.toml"
 
-_SPEC = shape.Table(Spec)
+_SPEC = shape.Table(Spec, beside=("profile",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ def _profile_problems(base: Sequence[Layer], profiles: Sequence[str]) -> list[Pr
     return [
         Problem(
             message=f'there is no profile "{name}"',
-            hint=shape.suggestion(name, dict.fromkeys(known)) if known else None,
+            hint=shape.suggestion(name, known) if known else f"write a table [profile.{name}] in the spec",
         )
         for name in profiles
         if name not in known
@@ -166,6 +166,8 @@ def load(
     base = [one for one in (main, local) if one is not None]
     inputs = (root / SPEC_FILE, root / PYPROJECT, root / LOCAL_FILE)
     if not base:
+        if profiles:
+            raise UsageError(_profile_problems(base, profiles))
         return Loaded(spec=Spec(), file=None, local=None, inputs=inputs)
 
     chosen = list(profiles) if profiles is not None else _default_profiles(base)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Generic, Protocol, TypeVar, cast
 
@@ -166,9 +166,10 @@ def key(shape: Shape[Any], default: Any = MISSING, *, doc: str, example: str, fa
 class Table(Generic[T]):
     """A table with known keys, held by a dataclass whose fields are made with `key`."""
 
-    def __init__(self, kind: type[T]) -> None:
+    def __init__(self, kind: type[T], *, beside: Sequence[str] = ()) -> None:
         self.kind = kind
         self.says = "a table"
+        self._beside = beside  # keys that stand here as well, and that somebody else reads
         known = fields(cast("Any", kind))
         self.keys = {item.name.rstrip("_"): item for item in known if "shape" in item.metadata}
 
@@ -180,7 +181,7 @@ class Table(Generic[T]):
         complete = True
         for name, content in value.items():
             if name not in self.keys:
-                report(Fault((*path, name), f'unknown key "{name}"', suggestion(name, self.keys)))
+                report(Fault((*path, name), f'unknown key "{name}"', suggestion(name, (*self.keys, *self._beside))))
                 continue
             item = self.keys[name]
             shape: Shape[Any] = item.metadata["shape"]
@@ -224,9 +225,10 @@ def takes_false(shape: Shape[Any]) -> bool:
     return isinstance(shape, Either) and any(kind is bool for kind, _, _ in shape._shapes)
 
 
-def suggestion(word: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
+def suggestion(word: str, known: Iterable[str]) -> str:
     """The known word that was probably meant, else all of them."""
     from difflib import get_close_matches
 
-    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f'did you mean "{close[0]}"?' if close else f"known here: {', '.join(sorted(known))}"
+    words = sorted(known)
+    close = get_close_matches(word, words, n=1, cutoff=0.6)
+    return f'did you mean "{close[0]}"?' if close else f"known here: {', '.join(words)}"

@@ -7,7 +7,7 @@ from envman.answer import Answer
 from envman.provision import make_plan
 from envman.request import Request
 
-DIFFERS = 2  # the exit code of --exit-code when there is something to do, as terraform and git users know it
+DIFFERS = 1  # the exit code of --exit-code when there is something to do, as `git diff` has it; a plan runs no step
 
 
 def plan(request: Request, *, exit_code: bool) -> Answer:

@@ -52,13 +52,24 @@ def test_a_lock_of_uv_that_is_older_than_the_project(checkout: Checkout, package
     newer = package["pyproject.toml"].replace('["alpha"]', '["alpha", "gamma"]')
     checkout.commit({"pyproject.toml": newer})
     refused = checkout.scratch.envman("up", "--locked")
-    assert refused.code == 1
+    assert refused.code == 2
     assert "uv.lock is older than pyproject.toml" in refused.err
+    assert "hint: envman lock" in refused.err
     assert checkout.is_clean()
     checkout.scratch.up()
     assert "gamma" in checkout.scratch.installed()
     assert checkout.git("status", "--porcelain") == " M uv.lock\n"
     assert checkout.scratch.up()["steps"] == []
+
+
+def test_lock_renews_a_lock_of_uv(checkout: Checkout, package: dict[str, str]) -> None:
+    checkout.scratch.write(package)
+    checkout.uv("lock")
+    checkout.commit({"pyproject.toml": package["pyproject.toml"].replace('["alpha"]', '["alpha", "platformed"]')})
+    renewed = checkout.scratch.envman("lock", "--json").result
+    assert [change.split()[:2] for change in renewed["changes"]] == [["+", "platformed"]]
+    assert checkout.scratch.envman("up", "--locked").code == 0
+    assert checkout.scratch.envman("lock", "--json").result["changes"] == []
 
 
 def test_a_workspace_of_uv(checkout: Checkout) -> None:

@@ -82,6 +82,10 @@ def test_words_of_other_tools_are_answered_with_ours(shop: Scratch, typed: str, 
 
 def test_a_mistyped_command_or_flag_is_answered_with_the_nearest(shop: Scratch) -> None:
     assert 'did you mean "status"?' in shop.envman("stauts").err
+    for words in (("stauts", "--json"), ("up", "--json", "--ofline")):
+        said = shop.envman(*words)
+        assert (said.code, said.json["ok"], said.json["command"]) == (2, False, words[0])
+        assert len(said.json["problems"]) == 1
     assert shop.envman("up", "--ofline").code == 2
     assert "--data" in shop.envman("down", "-v").err
 
@@ -149,7 +153,8 @@ def test_prune_leaves_alone_who_took_the_place_of_a_project_that_is_gone(shop: S
     shop.root.mkdir()
     shop.write({"requirements.txt": "alpha\n", "pyproject.toml": '[project]\nname = "other"\nversion = "1"\n'})
     assert shop.up()["project"]["id"] != first
-    assert [entry["exists"] for entry in shop.envman("list", "--json").result["environments"]] == [True, False]
+    known = shop.envman("list", "--json").result["environments"]
+    assert {entry["id"]: entry["exists"] for entry in known}[first] is False
     assert shop.envman("prune", "--yes").code == 0
     assert shop.up()["steps"] == []
 
@@ -200,8 +205,34 @@ def test_init_begins_a_project_with_a_starter(scratch: Scratch) -> None:
 def test_completion_scripts_are_printed_and_tasks_complete(shop: Scratch) -> None:
     for shell in ("bash", "zsh", "fish", "pwsh"):
         assert "envman" in shop.envman("completion", shell).out
-    said = shop.envman(_ENVMAN_COMPLETE="bash_complete", COMP_WORDS="envman run t", COMP_CWORD="2")
-    assert said.out.splitlines() == ["plain,test"]
+    assert "envman" in shop.envman("completion", ENVMAN_SHELL="fish").out
+
+
+@pytest.mark.parametrize(
+    ("shell", "words", "at"),
+    [
+        ("bash", "envman run t", "2"),
+        ("bash", "envman run ", "2"),
+        ("zsh", "envman run t", "2"),
+        ("fish", "envman run t", "t"),
+        ("fish", "envman run ", ""),
+    ],
+)
+def test_tasks_complete_and_alike_before_and_after_an_up(shop: Scratch, shell: str, words: str, at: str) -> None:
+    def completed() -> list[str]:
+        return shop.call(
+            (), {"_ENVMAN_COMPLETE": f"{shell}_complete", "COMP_WORDS": words, "COMP_CWORD": at}
+        ).out.split()
+
+    through_click = completed()
+    assert "test" in " ".join(through_click)
+    shop.up()
+    assert completed() == through_click
+
+
+def test_what_follows_a_task_completes_as_files(shop: Scratch) -> None:
+    said = shop.envman(_ENVMAN_COMPLETE="bash_complete", COMP_WORDS="envman run test te", COMP_CWORD="3")
+    assert said.out.splitlines() == ["file,te"]
 
 
 def test_a_services_table_is_told_not_to_run_here(scratch: Scratch) -> None:
