@@ -62,12 +62,13 @@ def test_a_lock_of_uv_that_is_older_than_the_project(checkout: Checkout, package
     assert checkout.scratch.up()["steps"] == []
 
 
-def test_lock_renews_a_lock_of_uv(checkout: Checkout, package: dict[str, str]) -> None:
-    checkout.scratch.write(package)
+def test_lock_renews_a_lock_of_uv(checkout: Checkout) -> None:
+    small = '[project]\nname = "shop"\nversion = "0.1"\nrequires-python = ">=3.11"\ndependencies = ["beta"]\n'
+    checkout.scratch.write({"pyproject.toml": small})
     checkout.uv("lock")
-    checkout.commit({"pyproject.toml": package["pyproject.toml"].replace('["alpha"]', '["alpha", "platformed"]')})
+    checkout.commit({"pyproject.toml": small.replace('["beta"]', '["beta", "gamma"]')})
     renewed = checkout.scratch.envman("lock", "--json").result
-    assert [change.split()[:2] for change in renewed["changes"]] == [["+", "platformed"]]
+    assert [change.split()[:2] for change in renewed["changes"]] == [["+", "gamma"]]
     assert checkout.scratch.envman("up", "--locked").code == 0
     assert checkout.scratch.envman("lock", "--json").result["changes"] == []
 
