@@ -14,6 +14,7 @@ from typing import Any, Protocol, cast
 
 from envman.console import StepLine
 from envman.errors import EngineMissing, UsageError
+from envman.inside import Viewpoint
 from envman.plan import Goal, Step
 from envman.problem import Problem
 from envman.project import Project
@@ -46,6 +47,8 @@ class Observed:
     packages: Mapping[str, str] = field(default_factory=dict)
     packages_fingerprint: str = ""  # of the source that the packages were installed from
     drift: tuple[Drift, ...] = ()
+    # Ports of this machine that it holds now. None: it never holds any, the project's own programs do.
+    ports: frozenset[int] | None = None
     detail: Any = None  # the backend's own findings
 
 
@@ -72,15 +75,6 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Invocation:
-    """What to execute so that a command runs inside."""
-
-    argv: tuple[str, ...]
-    env: Mapping[str, str]
-    cwd: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """What a project costs on a backend, in bytes."""
 
@@ -96,6 +90,8 @@ class Backend(Protocol):
     RANK: int  # the lowest is used where nobody chose
     ENTER: str  # the import-light module with `enter` and `change`, which the hot path loads
     OPTIONS: Shape[Any] | None  # the shape of its own table in the spec
+    DEPENDS: Sequence[str]  # variables that lead to another engine: what is known holds for their values
+    STOPS: bool  # whether it can stop without a trace in any file: then ENTER has `alive`, and the hot path asks it
 
     def missing(self, environ: Mapping[str, str]) -> Sequence[Problem]:
         """What keeps this machine from running it, each with the command that mends it. Quick."""
@@ -121,12 +117,29 @@ class Backend(Protocol):
     def watched(self, project: Project, observed: Observed) -> Sequence[str]:
         """Files whose size and time tell that nothing happened behind our back."""
 
-    def usage(self, project: Project) -> Usage:
+    def viewpoint(self, project: Project) -> Viewpoint:
+        """How things look from inside. Pure."""
+
+    def usage(self, project: Project, environ: Mapping[str, str]) -> Usage:
         """Disk and memory that it takes here."""
 
 
 class Enter(Protocol):
     """The hot half of a backend."""
+
+    def execute(
+        self,
+        place: Mapping[str, str],
+        variables: Mapping[str, str],
+        environ: Mapping[str, str],
+        argv: Sequence[str],
+        cwd: str,
+    ) -> int | None:
+        """Run a command of the user's inside, with the caller's streams, terminal and signals.
+
+        Becomes the command, or answers with its exit code; None when there is nothing to run it in any more. Raises
+        OSError when the command cannot be started, FileNotFoundError when there is no such program.
+        """
 
     def enter(
         self,
@@ -136,10 +149,17 @@ class Enter(Protocol):
         argv: Sequence[str],
         cwd: str,
     ) -> tuple[Sequence[str], Mapping[str, str], str]:
-        """Argument vector, variables and folder that run a command inside. Pure."""
+        """Argument vector, variables and folder of a process that runs a command inside, without a terminal. Pure."""
 
     def change(self, place: Mapping[str, str], variables: Mapping[str, str]) -> Any:
         """What a shell of this machine must change to be inside; None where only a process inside can be."""
+
+
+class Stopping(Enter, Protocol):
+    """The hot half of a backend that STOPS."""
+
+    def alive(self, place: Mapping[str, str], environ: Mapping[str, str]) -> bool:
+        """Whether it still runs. The question must cost a few milliseconds."""
 
 
 def registered() -> dict[str, str]:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 def main() -> int:
     """The console script."""
     arguments = sys.argv[1:]
-    code = hot.dispatch(arguments)
+    try:
+        code = hot.dispatch(arguments)
+    except Exception as error:
+        code = _defect(error, arguments)
     if code is None:
         code = _cold(arguments)
     try:

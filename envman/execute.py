@@ -57,6 +57,7 @@ class Executor:
         self._backend = backend
         self._log = log
         self._folder = log.file.parent.parent
+        self._observed: Observed | None = None
 
     def run(self, plan: Plan) -> None:
         """Do every step; the first that fails ends it."""
@@ -82,11 +83,18 @@ class Executor:
                 raise self._with_log(error) from error
             line.done(title, note=note)
 
+    def _look(self) -> Observed:
+        # Hooks change nothing that is observed here, and a look may cost a second on other backends.
+        if self._observed is None:
+            self._observed = self._backend.observe(self._project, self._request.environ)
+        return self._observed
+
     def _operate(self, step: Step, job: Job) -> str | None:
         if isinstance(step.operation, Resolve):
             return resolve.resolve(step.operation, job)
         if isinstance(step.operation, RunHook):
             return self._run_hook(step.operation, job)
+        self._observed = None
         return self._backend.apply(step.operation, job)
 
     def _with_log(self, error: EnvmanError) -> EnvmanError:
@@ -102,7 +110,7 @@ class Executor:
         return type(error)([masked, *rest])
 
     def _run_hook(self, operation: RunHook, job: Job) -> str:
-        observed = self._backend.observe(self._project, self._request.environ)
+        observed = self._look()
         argv, env, cwd = self._entered(observed, operation.hook.run.argv())
 
         def on_line(line: str) -> None:
@@ -128,7 +136,8 @@ class Executor:
 
     def _entered(self, observed: Observed, argv: tuple[str, ...]) -> tuple[list[str], dict[str, str], str]:
         place = self._backend.place(self._project, observed)
-        values = inside.resolve(self._project, self._request.environ)
+        view = self._backend.viewpoint(self._project)
+        values = inside.resolve(self._project, view, self._request.environ)
         enter = enter_of(self._backend.ENTER)
         inner, env, cwd = enter.enter(place, values, self._request.environ, argv, str(self._project.root))
         return list(inner), dict(env), cwd

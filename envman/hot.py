@@ -75,8 +75,15 @@ def _used(found: Ready) -> None:
         pass
 
 
+def _alive(found: Ready) -> bool:
+    if not found.facts.get("stops"):
+        return True
+    enter = __import__(found.enter, fromlist=["alive"])
+    return bool(enter.alive(found.place, os.environ))
+
+
 def _run(found: Ready, words: Sequence[str]) -> int | None:
-    from envman import process, variables
+    from envman import variables
 
     program = words[:1] == ["--"]
     words = words[1:] if program else words
@@ -92,18 +99,17 @@ def _run(found: Ready, words: Sequence[str]) -> int | None:
         values = variables.resolve(found.env_files, found.variables, os.environ)
     except variables.VariableError:
         return None
-    enter = __import__(found.enter, fromlist=["enter"])
-    inner, env, cwd = enter.enter(found.place, values, os.environ, argv, os.getcwd())
+    enter = __import__(found.enter, fromlist=["execute"])
     _used(found)
     try:
-        os.chdir(cwd)
-        process.replace(inner, env)
+        answer: int | None = enter.execute(found.place, values, os.environ, argv, os.getcwd())
     except OSError:
-        return None
+        return None  # the long way round says why
+    return answer
 
 
 def _up(found: Ready, words: Sequence[str]) -> int | None:
-    if words or found.facts.get("start"):
+    if words or found.facts.get("start") or not _alive(found):
         return None
     _used(found)
     sys.stderr.write(f"{found.summary} · ready, nothing to do\n")
@@ -114,7 +120,7 @@ def _status(found: Ready, words: Sequence[str]) -> int | None:
     if list(words) not in ([], ["--json"]):
         return None
     text = found.facts.get(" ".join(["status", *words]))
-    if not text:
+    if not text or not _alive(found):
         return None
     from envman.console import Console
 
@@ -140,8 +146,10 @@ def _activate(found: Ready, words: Sequence[str]) -> int | None:
         values = variables.resolve(found.env_files, found.variables, os.environ)
     except variables.VariableError:
         return None
-    enter = __import__(found.enter, fromlist=["change"])
-    sys.stdout.write(shells.module(name).activate(enter.change(found.place, values)))
+    change = __import__(found.enter, fromlist=["change"]).change(found.place, values)
+    if change is None:
+        return None
+    sys.stdout.write(shells.module(name).activate(change))
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from envman import variables
@@ -16,35 +17,67 @@ from envman.spec.template import HostVariable, Literal, Reference, Template
 from envman.variables import VariableError
 
 
-def _reference(name: str, project: Project) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """Where a program inside listens, so that this machine reaches it."""
+
+    port: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Viewpoint:
+    """What is different for whoever looks from inside."""
+
+    root: str  # the project's folder
+    ports: Mapping[str, Listening]
+    bundle: str | None  # the certificates that the spec names, where it names a file
+
+
+def on_host(project: Project) -> Viewpoint:
+    """The viewpoint of a backend that shares files and network with this machine."""
+    spec = project.spec
+    return Viewpoint(
+        root=str(project.root),
+        ports={
+            name: Listening(port=project.ports.get(name, port.port), address=port.bind)
+            for name, port in spec.ports.items()
+        },
+        bundle=uv.own_bundle(spec.network, project.root),
+    )
+
+
+def _reference(name: str, project: Project, view: Viewpoint) -> str:
     kind, *rest = name.split(".")
     if kind == "project":
-        return project.name if rest == ["name"] else str(project.root)
+        return project.name if rest == ["name"] else view.root
     if kind == "ports":
-        port = project.spec.ports[rest[0]]
-        return port.bind if rest[1] == "bind" else str(project.ports.get(rest[0], port.port))
+        port, fact = rest
+        if fact == "host":
+            return str(project.ports.get(port, project.spec.ports[port].port))
+        return view.ports[port].address if fact == "bind" else str(view.ports[port].port)
     raise UsageError(
         Problem(message=f"{{{name}}} has no value: no service runs here", hint="remove the variable for now", key="env")
     )
 
 
-def parts(template: Template, project: Project) -> list[str]:
+def _parts(template: Template, project: Project, view: Viewpoint) -> list[str]:
     """A value in the form that the ready file keeps: references filled, host variables still open."""
     kept: list[str] = []
     for part in template:
         if isinstance(part, Literal):
             kept.append("=" + part.text)
         elif isinstance(part, Reference):
-            kept.append("=" + _reference(part.name, project))
+            kept.append("=" + _reference(part.name, project, view))
         elif isinstance(part, HostVariable):
             kept.append("$" + part.name if part.default is None else f"?{part.name}:{part.default}")
     return kept
 
 
-def declared(project: Project) -> list[tuple[str, list[str]]]:
+def declared(project: Project, view: Viewpoint) -> list[tuple[str, list[str]]]:
     """Every variable that the spec sets, with its parts: the company's bundle for all tools, then [env]."""
-    own = [(name, ["=" + value]) for name, value in uv.own_bundle(project.spec.network, project.root).items()]
-    return own + [(name, parts(template, project)) for name, template in project.spec.env.variables.items()]
+    own = [(name, ["=" + view.bundle]) for name in uv.TRUSTS] if view.bundle else []
+    return own + [(name, _parts(template, project, view)) for name, template in project.spec.env.variables.items()]
 
 
 def env_files(project: Project) -> list[tuple[str, bool]]:
@@ -58,10 +91,10 @@ def as_error(error: VariableError) -> UsageError:
     return UsageError(Problem(message=error.message, hint=error.hint, file=file, line=error.line))
 
 
-def resolve(project: Project, environ: Mapping[str, str]) -> dict[str, str]:
+def resolve(project: Project, view: Viewpoint, environ: Mapping[str, str]) -> dict[str, str]:
     """The variables with their values; raises UsageError when one cannot be filled."""
     try:
-        return variables.resolve(env_files(project), declared(project), environ)
+        return variables.resolve(env_files(project), declared(project, view), environ)
     except VariableError as error:
         raise as_error(error) from None
 

@@ -24,6 +24,7 @@ class Step:
     reason: str
     operation: object
     changes: tuple[str, ...] = ()
+    renews: bool = False  # whether what the setup hooks were done for is another one afterwards
 
     def as_json(self) -> dict[str, Any]:
         """The step for programs; the operation is envman's own affair."""

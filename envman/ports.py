@@ -79,15 +79,23 @@ def _command(process: Path) -> str:
     return shortened("".join(letter for letter in said if letter.isprintable() or letter.isspace()), 60)
 
 
-def allocate(project: Project) -> tuple[dict[str, int], list[Problem]]:
-    """A port for every name of the spec, and what to tell about those that are not the asked ones."""
+def allocate(project: Project, held: frozenset[int] | None) -> tuple[dict[str, int], list[Problem]]:
+    """A port for every name of the spec, and what to tell about those that are not the asked ones.
+
+    `held` are the ports that the backend itself holds for the project now; None where the project's programs do.
+    """
     others = _held_by_projects(project.identity)
     given: dict[str, int] = {}
     told: list[Problem] = []
     strict = {port.port for port in project.spec.ports.values() if port.strict}
     for name, asked in project.spec.ports.items():
         before = project.ports.get(name)
-        if before is not None and (before == asked.port or not asked.strict) and _still_meant(project, name, before):
+        if (
+            before is not None
+            and (before == asked.port or not asked.strict)
+            and _still_meant(project, name, before)
+            and (held is None or before in held or is_free(before, asked.bind))
+        ):
             given[name] = before
             continue
         taken = set(given.values()) | ((strict - {asked.port}) if asked.strict else strict)
@@ -106,7 +114,7 @@ def allocate(project: Project) -> tuple[dict[str, int], list[Problem]]:
 
 
 def _still_meant(project: Project, name: str, before: int) -> bool:
-    # A remembered port stays while the spec asks for the same; it may be busy, for the project itself may be running.
+    # A remembered port stays while the spec asks for the same.
     asked = project.memory.get("asked_ports")
     return isinstance(asked, Mapping) and asked.get(name) == project.spec.ports[name].port and before > 0
 

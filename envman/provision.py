@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -56,7 +57,7 @@ def make_plan(project: Project, backend: Backend, observed: Observed, *, start: 
         state.read(project.folder, backend.NAME),
         generation=observed.generation,
         packages=observed.packages_fingerprint,
-        renewed=bool(steps),
+        renewed=any(step.renews for step in steps),
         start=start,
     )
     return Plan(backend=backend.NAME, goal=Goal.UP, steps=(*steps, *after))
@@ -84,12 +85,18 @@ def _remembered(project: Project) -> Project:
     return replace(project, memory=identity.recall(project.identity))
 
 
-def _with_ports(project: Project) -> tuple[Project, list[Problem]]:
-    given, told = ports.allocate(project)
+def _with_ports(project: Project, held: frozenset[int] | None) -> tuple[Project, list[Problem]]:
+    given, told = ports.allocate(project, held)
     asked = {name: port.port for name, port in project.spec.ports.items()}
     if project.identity and (given != project.ports or project.memory.get("asked_ports") != asked):
         identity.remember(project.identity, ports=given, asked_ports=asked)
     return replace(project, ports=given), told
+
+
+def _settle_python(project: Project, observed: Observed) -> None:
+    # Where the spec leaves a choice, the first backend's Python becomes the choice of all of them.
+    if project.identity and observed.python and project.memory.get("python") != observed.python:
+        identity.remember(project.identity, python=observed.python)
 
 
 def provision(request: Request, command: str, *, start: bool, announce: bool) -> Provisioned:
@@ -99,12 +106,12 @@ def provision(request: Request, command: str, *, start: bool, announce: bool) ->
     with turn.taken(turn_folder(found.project.root), command, request.console) as waited:
         # Whoever had the turn before may have changed everything.
         found = replace(found, project=_claimed(active.read(request) if waited else found.project))
-        project, told = _with_ports(found.project)
-        inside.resolve(project, request.environ)
+        project, backend = found.project, found.backend
         _require_lock(request, project)
-        backend = found.backend
         folder = project.folder or Path(paths.data_folder())
         observed = backend.observe(project, request.environ)
+        project, told = _with_ports(project, observed.ports)
+        inside.resolve(project, backend.viewpoint(project), request.environ)
         plan = make_plan(project, backend, observed, start=start)
         found = replace(found, project=project)
         if plan.steps:
@@ -121,6 +128,7 @@ def provision(request: Request, command: str, *, start: bool, announce: bool) ->
             project = _remembered(project)
             found = replace(found, project=project)
             observed = backend.observe(project, request.environ)
+            _settle_python(project, observed)
         if active.is_usual(request):
             write_ready(found, observed)
         told += [*found.passed_over, *found.unsupported, *_not_read(project)]
@@ -176,6 +184,7 @@ def write_ready(found: Active, observed: Observed) -> None:
     file.facts = {
         "spec": str(project.spec_file or ""),
         "start": "1" if project.spec.hooks.start else "",
+        "stops": "1" if backend.STOPS else "",
         "status": standing.text(found, observed, Console(color=False)),
         "status --json": envelope("status", ok=True, result=standing.describe(found, observed), problems=()),
     }
@@ -184,7 +193,8 @@ def write_ready(found: Active, observed: Observed) -> None:
     watched = [*map(str, project.inputs), *backend.watched(project, observed), *map(str, hooks.watched(project))]
     file.inputs = [ready.stamp(path) for path in dict.fromkeys(watched)]
     file.env_files = inside.env_files(project)
-    file.variables = inside.declared(project)
+    file.variables = inside.declared(project, backend.viewpoint(project))
+    file.depends = [(name, os.environ.get(name, "")) for name in backend.DEPENDS]
     file.tasks = {name: ["sh" if task.is_line else "", *task.words] for name, task in project.spec.tasks.items()}
     write_staged(project.folder / ready.FILE, file.dump(), mode=0o600)
 

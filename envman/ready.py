@@ -31,6 +31,7 @@ class Ready:
 
     __slots__ = (
         "backend",
+        "depends",
         "enter",
         "env_files",
         "facts",
@@ -54,6 +55,7 @@ class Ready:
         self.facts: dict[str, str] = {}
         self.place: dict[str, str] = {}  # what the backend's `enter` needs
         self.inputs: list[tuple[str, int, int]] = []
+        self.depends: list[tuple[str, str]] = []  # variables, with the values that all this holds for
         self.env_files: list[tuple[str, bool]] = []
         self.variables: list[tuple[str, list[str]]] = []
         self.tasks: dict[str, list[str]] = {}
@@ -66,6 +68,7 @@ class Ready:
             ["summary", self.summary],
             *(["fact", key, value] for key, value in self.facts.items()),
             *(["place", key, value] for key, value in self.place.items()),
+            *(["depend", name, value] for name, value in self.depends),
             *(["input", path, str(size), str(changed)] for path, size, changed in self.inputs),
             *(["file", path, "?" if optional else ""] for path, optional in self.env_files),
             *(["var", name, *parts] for name, parts in self.variables),
@@ -99,6 +102,8 @@ class Ready:
             self.variables.append((fields[0], list(fields[1:])))
         elif kind == "task":
             self.tasks[fields[0]] = list(fields[1:])
+        elif kind == "depend":
+            self.depends.append((fields[0], fields[1]))
         elif kind == "file":
             self.env_files.append((fields[0], bool(fields[1])))
         elif kind == "place":
@@ -121,8 +126,10 @@ def stamp(path: str) -> tuple[str, int, int]:
 
 
 def unchanged(ready: Ready) -> bool:
-    """Whether every input still has the size and time it had when all was done."""
-    return all(stamp(entry[0]) == entry for entry in ready.inputs)
+    """Whether every input still has the size and time it had when all was done, on the engine that is meant now."""
+    return all(stamp(entry[0]) == entry for entry in ready.inputs) and all(
+        os.environ.get(name, "") == value for name, value in ready.depends
+    )
 
 
 def read(folder: str) -> Ready | None:

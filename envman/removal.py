@@ -51,7 +51,7 @@ def made(project: Project, environ: Mapping[str, str]) -> list[Made]:
         steps = one.plan(project, observed, Goal.DESTROY)
         if steps:
             plan = Plan(backend=one.NAME, goal=Goal.DESTROY, steps=steps)
-            found.append(Made(backend=one, plan=plan, sizes=one.usage(project).disk))
+            found.append(Made(backend=one, plan=plan, sizes=one.usage(project, environ).disk))
     return found
 
 
@@ -76,13 +76,14 @@ def remember_use(project: Project, name: str) -> None:
         identity.remember(project.identity, backends=[*names, name])
 
 
-def sizes(project: Project, environ: Mapping[str, str]) -> int:
-    """The bytes that the backends in use hold for a project."""
+def size(project: Project, environ: Mapping[str, str]) -> int | None:
+    """The bytes that the backends in use hold for a project; None when one of them cannot be asked."""
     used = project.memory.get("backends")
     modules = backend.registered()
     total = 0
     for name in used if isinstance(used, list) else ():
-        if name in modules:
-            one = as_backend(import_module(modules[name]))
-            total += 0 if one.missing(environ) else sum(one.usage(project).disk.values())
+        one = as_backend(import_module(modules[name])) if name in modules else None
+        if one is None or one.missing(environ):
+            return None
+        total += sum(one.usage(project, environ).disk.values())
     return total

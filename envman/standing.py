@@ -15,6 +15,7 @@ _COLORS = {State.RUNNING: "green", State.DEGRADED: "yellow", State.PARTIAL: "yel
 def describe(found: Active, observed: Observed) -> dict[str, Any]:
     """The result that `status` and `up` share; the same shape on every backend."""
     project = found.project
+    view = found.backend.viewpoint(project)
     return {
         "project": {
             "name": project.name,
@@ -28,7 +29,7 @@ def describe(found: Active, observed: Observed) -> dict[str, Any]:
         "packages": len(observed.packages),
         "services": {},
         "ports": {
-            name: {"inside": project.ports.get(name), "host": project.ports.get(name), "bind": port.bind}
+            name: {"inside": view.ports[name].port, "host": project.ports.get(name), "bind": port.bind}
             for name, port in project.spec.ports.items()
         },
         "drift": [{"input": one.input, "why": one.why, "fix": one.fix} for one in drift(found, observed)],

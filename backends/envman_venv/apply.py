@@ -10,7 +10,7 @@ from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
-from envman import identity, interpreters, process
+from envman import interpreters, process
 from envman.backend import Job
 from envman.dependencies import installed, resolve, source, uv
 from envman.errors import EngineMissing, StepFailed
@@ -162,8 +162,6 @@ def _install(operation: InstallPackages, job: Job) -> str | None:
     # The old one goes first: a kill after the note says that the new one is whole would leave it for ever.
     _discard(layout.aside(project))
     marker.write(prefix, replace(note, touched=False, fingerprint=fingerprint, installed=kept))
-    if project.identity:
-        identity.remember(project.identity, python=note.python)
     job.log("\n".join(installed.changes(before, after)))
     return f"{len(kept)} from {project.source.label}"
 

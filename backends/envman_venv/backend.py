@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from envman import inside
 from envman.backend import Job
 from envman_venv.check import check, facts, missing
 from envman_venv.observe import observe, place, usage, watched
 from envman_venv.plan import plan
 
 __all__ = [
-    "ENTER", "NAME", "OPTIONS", "RANK", "SUMMARY",
-    "apply", "check", "facts", "missing", "observe", "place", "plan", "usage", "watched",
+    "DEPENDS", "ENTER", "NAME", "OPTIONS", "RANK", "STOPS", "SUMMARY",
+    "apply", "check", "facts", "missing", "observe", "place", "plan", "usage", "viewpoint", "watched",
 ]  # fmt: skip
 
 NAME = "venv"
@@ -19,6 +20,10 @@ SUMMARY = "isolates interpreter and packages; no daemon, no root"
 RANK = 0
 ENTER = "envman_venv.enter"
 OPTIONS = None
+DEPENDS = ()
+STOPS = False
+
+viewpoint = inside.on_host
 
 
 def apply(operation: Any, job: Job) -> str | None:

@@ -28,6 +28,21 @@ def change(place: Mapping[str, str], variables: Mapping[str, str]) -> Change:
     )
 
 
+def execute(
+    place: Mapping[str, str],
+    variables: Mapping[str, str],
+    environ: Mapping[str, str],
+    argv: Sequence[str],
+    cwd: str,
+) -> int | None:
+    """Become the command: nothing of envman stays between it and the terminal."""
+    from envman import process
+
+    inner, env, folder = enter(place, variables, environ, argv, cwd)
+    os.chdir(folder)
+    process.replace(inner, env)
+
+
 def enter(
     place: Mapping[str, str],
     variables: Mapping[str, str],

@@ -152,7 +152,7 @@ def watched(project: Project, observed: Observed) -> list[str]:
     ]
 
 
-def usage(project: Project) -> Usage:
+def usage(project: Project, environ: Mapping[str, str]) -> Usage:
     """The environment's size on disk; it takes no memory while nothing runs in it."""
     prefix = layout.prefix(project)
     return Usage(disk={str(prefix): size_of(prefix)} if marker.read(prefix) else {}, memory=0)

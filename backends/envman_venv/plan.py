@@ -36,6 +36,7 @@ def _create(project: Project, findings: Findings) -> tuple[Step, ...]:
         operation=CreateEnvironment(
             prefix=findings.prefix, interpreter=findings.chosen.path if findings.chosen else None
         ),
+        renews=True,
     )
     if findings.chosen is not None:
         return (create,)
@@ -76,6 +77,7 @@ def _packages(project: Project, observed: Observed, python: str, *, creates: boo
             reason=reason,
             operation=operation,
             changes=tuple(f"- {stranger} (installed by hand; stays if it is asked for)" for stranger in going),
+            renews=not unchanged or creates,
         ),
     )
 

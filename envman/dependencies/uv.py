@@ -23,6 +23,8 @@ _BENDING = (
     "UV_FROZEN",
     "UV_LOCKED",
 )
+# The variables by which tools are told whom to trust.
+TRUSTS = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 _OWN_INDEXES = ("index", "index-url", "extra-index-url", "find-links", "no-index", "pip")
 
 
@@ -68,15 +70,13 @@ def certificates(network: Network, root: Path, environ: Mapping[str, str]) -> di
     if network.ca in ("auto", True):
         # A bundle that the user named is the user's word; else the system's store, where a company puts its own.
         return {} if environ.get("SSL_CERT_FILE") else {"UV_SYSTEM_CERTS": "1"}
-    return own_bundle(network, root)
+    bundle = own_bundle(network, root)
+    return dict.fromkeys(TRUSTS, bundle) if bundle else {}
 
 
-def own_bundle(network: Network, root: Path) -> dict[str, str]:
-    """The variables that make every tool trust a bundle of the project's own; none where the spec names none."""
-    if not isinstance(network.ca, str) or network.ca == "auto":
-        return {}
-    names = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
-    return dict.fromkeys(names, str(root / network.ca))
+def own_bundle(network: Network, root: Path) -> str | None:
+    """The file of certificates that the spec names, if it names one."""
+    return str(root / network.ca) if isinstance(network.ca, str) and network.ca != "auto" else None
 
 
 _FREE_ROOM = "free some room, then run the command again: it resumes here"

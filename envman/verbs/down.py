@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envman import active, execute, inside, turn
+from envman import active, execute, inside, ready, turn
 from envman.answer import Answer
 from envman.execute import Executor
 from envman.plan import Goal, Plan
@@ -19,6 +19,7 @@ def down(request: Request) -> Answer:
     if made.steps and project.folder is not None:
         with turn.taken(turn_folder(project.root), "down", request.console):
             log = execute.open_log(project.folder, "down", inside.masker(project, request.environ))
+            (project.folder / ready.FILE).unlink(missing_ok=True)
             Executor(request, project, backend, log).run(made)
         request.console.say(f"{project.name} · {backend.NAME} is down; everything is kept")
     else:

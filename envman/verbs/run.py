@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 
-from envman import inside, process
+from envman import inside
 from envman.backend import enter_of
-from envman.errors import RUN_NOT_EXECUTABLE, RUN_NOT_FOUND, UsageError
+from envman.errors import RUN_NOT_EXECUTABLE, RUN_NOT_FOUND, StepFailed, UsageError
 from envman.problem import Problem
 from envman.provision import provision
 from envman.request import Request
@@ -26,15 +26,17 @@ def run(request: Request, words: Sequence[str], *, up: bool, program: bool) -> i
     project = found.project
     task = None if program else project.spec.tasks.get(words[0])
     argv = task.argv(tuple(words[1:])) if task else tuple(words)
-    values = inside.resolve(project, request.environ)
+    values = inside.resolve(project, found.backend.viewpoint(project), request.environ)
     enter = enter_of(found.backend.ENTER)
     place = found.backend.place(project, observed)
-    inner, env, cwd = enter.enter(place, values, request.environ, argv, os.getcwd())
     try:
-        os.chdir(cwd)
-        process.replace(list(inner), env)
+        code = enter.execute(place, values, request.environ, argv, os.getcwd())
     except OSError as error:
+        _, env, _ = enter.enter(place, values, request.environ, argv, os.getcwd())
         return not_started(request, argv[0], error, project.spec.tasks, env.get("PATH", ""))
+    if code is None:
+        raise StepFailed(Problem(message=f"{found.backend.NAME} stopped before the command began", hint="envman up"))
+    return code
 
 
 def not_started(request: Request, program: str, error: OSError, tasks: Iterable[str], path: str) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
+
 import pytest
 
 from envman.backend import registered
@@ -16,6 +19,13 @@ env_files = ["settings.env"]
 GREETING = "from the spec"
 FROM_HOST = "${{HOST_WORD:-nothing}}"
 WHERE = "{{project.name}}"
+ROOT = "{{project.root}}"
+ADDRESS = "{{ports.web.bind}}"
+PORT = "{{ports.web.inside}}"
+SITE = "http://localhost:{{ports.web.host}}"
+
+[ports]
+web = {port}
 
 [tasks]
 speak = "gamma"
@@ -26,6 +36,12 @@ setup = [{{run = "echo done >> setup.log", inputs = ["data/**"]}}]
 """
 
 
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @pytest.fixture(params=sorted(registered()))
 def level(request: pytest.FixtureRequest) -> str:
     """The name of a backend."""
@@ -33,14 +49,15 @@ def level(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def shop(scratch: Scratch, level: str) -> Scratch:
-    """A small project on the backend under test, not up yet."""
+def shop(scratch: Scratch, level: str) -> Iterator[Scratch]:
+    """A small project on the backend under test, not up yet; what it made of engines goes at the end."""
     scratch.write(
         {
-            "envman.toml": SPEC.format(backend=level),
+            "envman.toml": SPEC.format(backend=level, port=_free_port()),
             "requirements.txt": "alpha==1.0\ngamma\nplatformed\n",
             "settings.env": "GREETING='from the file'\nONLY_IN_FILE=here\n",
             "data/one.txt": "1\n",
         }
     )
-    return scratch
+    yield scratch
+    scratch.envman("destroy", "--yes", "--data")

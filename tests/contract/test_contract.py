@@ -7,9 +7,34 @@ import os
 import signal
 import subprocess
 import sys
+import time
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.scratch import Scratch
+from tests.support.terminal import Terminal
+
+SERVER = """\
+import http.server, os
+address = (os.environ["ADDRESS"], int(os.environ["PORT"]))
+http.server.HTTPServer(address, http.server.SimpleHTTPRequestHandler).serve_forever()
+"""
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def _answers(url: str) -> bytes:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bytes(answer.read())
+    except OSError:
+        return b""
 
 
 def _lines(scratch: Scratch, name: str) -> int:
@@ -64,6 +89,7 @@ class TestVariables:
     def test_references_and_the_output_settings_are_there(self, shop: Scratch) -> None:
         found = self._variables(shop)
         assert found["WHERE"] == "shop"
+        assert shop.envman("run", "sh", "-c", 'cat "$ROOT/data/one.txt"').out == "1\n"
         assert found["PYTHONUNBUFFERED"] == found["PYTHONFAULTHANDLER"] == "1"
 
 
@@ -124,6 +150,47 @@ class TestRun:
         shop.write({"envman.toml": text})
         assert shop.envman("run", "gamma").out == "task\n"
         assert shop.envman("run", "--", "gamma").out == "gamma speaks\n"
+
+    def test_a_signal_reaches_the_program_and_nothing_stays(self, shop: Scratch) -> None:
+        shop.up()
+        wait = "import os, time; open('pid', 'w').write(f'{os.getpid()}\\n'); time.sleep(60)"
+        with shop.start("run", "python", "-c", wait) as call:
+            _until(lambda: _lines(shop, "pid") == 1)
+            call.terminate()
+        assert call.returncode in (-signal.SIGTERM, 128 + signal.SIGTERM)
+        assert shop.envman("run", "sh", "-c", 'kill -0 "$(cat pid)"').code == 1
+
+    def test_a_server_inside_is_reached_from_this_machine(self, shop: Scratch) -> None:
+        shop.up()
+        site = f"http://localhost:{shop.status()['ports']['web']['host']}/data/one.txt"
+        with shop.start("run", "python", "-c", SERVER) as call:
+            try:
+                _until(lambda: _answers(site) == b"1\n")
+            finally:
+                call.terminate()
+
+
+class TestTerminal:
+    """The same on a terminal, and no terminal where there is none."""
+
+    def test_a_terminal_is_one_inside_as_well(self, shop: Scratch) -> None:
+        shop.up()
+        show = (
+            "import os, sys; print('tty' if os.isatty(0) and os.isatty(1) else 'no tty', sys.stdin.readline().strip())"
+        )
+        argv = [sys.executable, "-m", "envman", "run", "python", "-c", show]
+        terminal = Terminal(argv, cwd=shop.root, env=shop.environ)
+        terminal.type("typed")
+        terminal.wait_for("tty typed")
+        assert terminal.close() == 0
+
+    def test_hooks_have_none_and_come_up_on_one(self, shop: Scratch) -> None:
+        text = (shop.root / "envman.toml").read_text(encoding="utf-8")
+        shop.write({"envman.toml": text.replace("echo done >> setup.log", "test ! -t 0 && echo done >> setup.log")})
+        terminal = Terminal([sys.executable, "-m", "envman", "up"], cwd=shop.root, env=shop.environ)
+        terminal.wait_for("Ready in")
+        assert terminal.close() == 0
+        assert _lines(shop, "setup.log") == 1
 
 
 class TestLeastWork:
@@ -205,7 +272,10 @@ class TestOwnership:
     def test_down_keeps_everything(self, shop: Scratch) -> None:
         shop.up()
         assert shop.envman("down").code == 0
-        assert shop.up()["steps"] == []
+        # A machine has to start again; nothing of it is made anew, and no hook runs twice.
+        assert not {"lock", "python", "packages", "setup"} & {step["name"] for step in shop.up()["steps"]}
+        assert _lines(shop, "setup.log") == 1
+        assert shop.envman("run", "speak").out == "gamma speaks\n"
 
     def test_two_folders_of_one_name_do_not_meet(self, shop: Scratch, tmp_path: Path) -> None:
         twin = Scratch(tmp_path, shop.environ["UV_DEFAULT_INDEX"], name="elsewhere/shop")
