@@ -1,7 +1,5 @@
 """`python -m envman`."""
 
-import sys
-
 from envman.entry import main
 
-sys.exit(main())
+main()

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import import_module
 
 from envman import backend as backends
 from envman.backend import Backend
+from envman.frozen import frozen
 from envman.problem import Problem
 from envman.project import Project, open_project
 from envman.request import Request
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Active:
     """A project on the backend that is meant."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Protocol, cast
 
 from envman.console import StepLine
 from envman.errors import EngineMissing, UsageError
+from envman.frozen import field, frozen
 from envman.inside import Viewpoint
 from envman.plan import Goal, Step
 from envman.problem import Problem
@@ -35,7 +35,7 @@ class State(StrEnum):
     DEGRADED = "degraded"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Observed:
     """One look at a project on a backend; planning uses nothing else."""
 
@@ -52,7 +52,7 @@ class Observed:
     detail: Any = None  # the backend's own findings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Drift:
     """Something that is not as the spec says: what, why, and the command that mends it."""
 
@@ -61,7 +61,7 @@ class Drift:
     fix: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Job:
     """What an operation may use while it is carried out."""
 
@@ -74,7 +74,7 @@ class Job:
     masker: Masker
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Usage:
     """What a project costs on a backend, in bytes."""
 

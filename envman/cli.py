@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
-from envman import __version__
+from envman import __version__, call
 from envman.answer import Answer, envelope
 from envman.console import Console
 from envman.errors import INTERRUPTED, RUN_FAILED, EnvmanError, UsageError
@@ -92,7 +92,7 @@ def _request(ctx: click.Context, flags: dict[str, Any]) -> Request:
     console = Console(
         quiet=bool(chosen["quiet"]), verbose=bool(chosen["verbose"]), color=False if chosen["no_color"] else None
     )
-    folder = Path.cwd() / chosen["folder"] if chosen["folder"] else Path.cwd()
+    folder = Path(os.path.abspath(chosen["folder"])) if chosen["folder"] else call.here()
     if not folder.is_dir():
         raise UsageError(Problem(message=f"{folder} is not a folder", hint="-C takes the project's folder"))
     return Request(
@@ -108,60 +108,12 @@ def _request(ctx: click.Context, flags: dict[str, Any]) -> Request:
 
 
 def _answer(ctx: click.Context, flags: dict[str, Any], verb: Callable[[Request], Answer]) -> int:
-    """Run a verb and render what it answers: text, or the JSON envelope, whatever happened."""
-    command = ctx.info_name or "envman"
     as_json = bool(flags.get("as_json") or (ctx.obj or {}).get("as_json"))
-    request: Request | None = None
-    try:
-        request = _request(ctx, flags)
-        answer = verb(request)
-    except EnvmanError as error:
-        console = request.console if request else Console()
-        for problem in error.problems:
-            console.error(problem)
-        if as_json:
-            console.answer(envelope(command, ok=False, result={}, problems=error.problems))
-        return error.exit_code
-    except OSError as error:
-        problem = _of_the_system(error)
-        (request.console if request else Console()).error(problem)
-        if as_json:
-            Console().answer(envelope(command, ok=False, result={}, problems=[problem]))
-        return EnvmanError.exit_code
-    if as_json:
-        request.console.answer(envelope(command, ok=True, result=answer.result, problems=answer.problems))
-    elif answer.text:
-        request.console.answer(answer.text)
-    return answer.code
+    return call.answered(ctx.info_name or "envman", as_json=as_json, make=partial(_request, ctx, flags), verb=verb)
 
 
 def _enter(ctx: click.Context, flags: dict[str, Any], verb: Callable[[Request], int]) -> int:
-    """Run a verb that becomes another program; its own failures never look like that program's."""
-    console = Console()
-    try:
-        request = _request(ctx, flags)
-        console = request.console
-        return verb(request)
-    except EnvmanError as error:
-        for problem in error.problems:
-            console.error(problem)
-        return RUN_FAILED
-    except OSError as error:
-        console.error(_of_the_system(error))
-        return RUN_FAILED
-
-
-# What a disk, a mount or a permission may answer at any moment; everything else of the kind is a defect of ours.
-_SYSTEM_SAYS_NO = (
-    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EIO, errno.ENAMETOOLONG
-)  # fmt: skip
-
-
-def _of_the_system(error: OSError) -> Problem:
-    if error.errno not in _SYSTEM_SAYS_NO:
-        raise error
-    hint = "nothing is lost: mend it, and run the command again"
-    return Problem(message=f"{error.filename or 'a file'}: {error.strerror}", hint=hint)
+    return call.entered(make=partial(_request, ctx, flags), verb=verb)
 
 
 @click.group(

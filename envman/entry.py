@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -11,10 +12,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
+    from typing import NoReturn
 
 
-def main() -> int:
+def main() -> NoReturn:
     """The console script."""
+    code = _main()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # the reader has left (`envman list | head`): nothing more can be said
+            pass
+    # Nothing is left to do, and taking the interpreter apart would take longer than many a command.
+    os._exit(code)
+
+
+def _main() -> int:
+    # A short life: what would be collected goes with the process.
+    gc.disable()
     arguments = sys.argv[1:]
     try:
         code = hot.dispatch(arguments)
@@ -22,16 +37,7 @@ def main() -> int:
         code = _defect(error, arguments)
     if code is None:
         code = _cold(arguments)
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _silence_stdout()
     return code
-
-
-def _silence_stdout() -> None:
-    # The reader has left (`envman list | head`): nothing more can be said, and the exit must not complain.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:
@@ -48,14 +54,18 @@ def _cold(arguments: Sequence[str]) -> int:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _terminated)
     try:
-        from envman import cli
+        from envman import plain
 
-        return cli.main(list(arguments))
+        code = plain.dispatch(arguments)
+        if code is None:
+            from envman import cli
+
+            code = cli.main(list(arguments))
+        return code
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted; the next envman up resumes\n")
         return INTERRUPTED
     except BrokenPipeError:
-        _silence_stdout()
         return 0
     except Exception as error:
         return _defect(error, arguments)

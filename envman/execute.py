@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from envman import hooks, inside, process, state
@@ -11,6 +10,7 @@ from envman.backend import Backend, Job, Observed, enter_of
 from envman.dependencies import resolve
 from envman.dependencies.resolve import Resolve
 from envman.errors import EnvmanError, StepFailed
+from envman.frozen import frozen
 from envman.hooks import RunHook
 from envman.plan import Goal, Plan, Step
 from envman.problem import Problem
@@ -21,7 +21,7 @@ from envman.secrets import Masker
 _LOG_LIMIT = 2_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Log:
     """The file that keeps everything the steps said."""
 

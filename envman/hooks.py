@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from envman.files import content, digest
+from envman.frozen import frozen
 from envman.plan import Step
 from envman.project import Project
 from envman.spec.model import Hook
 from envman.state import Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RunHook:
     """Run one hook inside the environment."""
 

@@ -26,10 +26,17 @@ def dispatch(arguments: Sequence[str]) -> int | None:
         return _complete(os.environ["_ENVMAN_COMPLETE"])
     if not arguments or arguments[0] not in _COMMANDS:
         return None
-    found = find(os.getcwd())
+    found = _find_here()
     if found is None:
         return None
     return _COMMANDS[arguments[0]](found, arguments[1:])
+
+
+def _find_here() -> Ready | None:
+    try:
+        return find(os.getcwd())
+    except FileNotFoundError:  # the folder was removed under our feet
+        return None
 
 
 def find(folder: str) -> Ready | None:
@@ -163,7 +170,7 @@ def _complete(instruction: str) -> int | None:
     at = os.environ.get("COMP_CWORD", "")
     if at != (begun if shell == "fish" else "2"):
         return None
-    found = find(os.getcwd())
+    found = _find_here()
     names = [name for name in found.tasks if name.startswith(begun)] if found else []
     if not names:
         return None

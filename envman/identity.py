@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from envman import generated, paths
 from envman.files import digest, read_json, remove_tree, write_json, write_staged
+from envman.frozen import frozen
 
 _ID_FILE = "id"
 _RECORD = "project.json"
 _DATA = "data"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Identity:
     """A project's id, and what envman remembers under it."""
 

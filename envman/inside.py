@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from envman import variables
 from envman.dependencies import uv
 from envman.errors import UsageError
+from envman.frozen import frozen
 from envman.problem import Problem
 from envman.project import Project
 from envman.secrets import Masker
@@ -17,7 +17,7 @@ from envman.spec.template import HostVariable, Literal, Reference, Template
 from envman.variables import VariableError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Listening:
     """Where a program inside listens, so that this machine reaches it."""
 
@@ -25,7 +25,7 @@ class Listening:
     address: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Viewpoint:
     """What is different for whoever looks from inside."""
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from envman import process, versions
+from envman.frozen import frozen
 from envman.versions import Version
 
 _OLDEST = (3, 9)  # what virtualenv can still make an environment for
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Interpreter:
     """One interpreter; the version has two parts where only running it would tell the third."""
 
@@ -26,7 +26,7 @@ class Interpreter:
         return f"{'.'.join(map(str, self.version))} ({self.origin})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Request:
     """The Python that the project asks for, and who asks."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from envman.frozen import frozen
 
 
 class Goal(StrEnum):
@@ -15,7 +16,7 @@ class Goal(StrEnum):
     DESTROY = "destroy"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Step:
     """One thing to do: the row it is shown under, what it does, why, and the operation that does it."""
 
@@ -31,7 +32,7 @@ class Step:
         return {"name": self.name, "title": self.title, "reason": self.reason, "changes": list(self.changes)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Plan:
     """What stands between the project as it is and the goal."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from envman.frozen import as_dict, frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Problem:
     """One thing that the user has to know, in the words that the console and `--json` both use."""
 
@@ -24,4 +24,4 @@ class Problem:
 
     def as_json(self) -> dict[str, object]:
         """The six keys of the JSON envelope, present even when empty."""
-        return asdict(self)
+        return as_dict(self)

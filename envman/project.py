@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from envman import generated, identity, versions
 from envman.dependencies import pylock, source
 from envman.dependencies.source import Kind, Source
 from envman.errors import UsageError
+from envman.frozen import frozen
 from envman.identity import Identity
 from envman.interpreters import Request as PythonRequest
 from envman.problem import Problem
@@ -23,7 +23,7 @@ from envman.spec.shape import Shape
 _OTHERS_ALLOWED = "ENVMAN_TRUST"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Project:
     """What the commands work on."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from envman import (
@@ -31,6 +30,7 @@ from envman.dependencies.source import Kind
 from envman.errors import UsageError
 from envman.execute import Executor
 from envman.files import digest, write_staged
+from envman.frozen import frozen, replace
 from envman.plan import Goal, Plan
 from envman.problem import Problem
 from envman.project import Project
@@ -38,7 +38,7 @@ from envman.ready import Ready
 from envman.request import Request
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Provisioned:
     """A project that is as its spec says, and what it took."""
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 
 from envman import backend, execute, identity, inside, ready, state
 from envman.backend import Backend, as_backend
 from envman.errors import EngineMissing
 from envman.execute import Executor
+from envman.frozen import frozen
 from envman.plan import Goal, Plan
 from envman.problem import Problem
 from envman.project import Project
 from envman.request import Request
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Made:
     """What one backend has made for a project: its steps to take it away, and the bytes of each thing."""
 

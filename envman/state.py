@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from envman.files import read_json, write_json
+from envman.frozen import field, frozen, replace
 
 _FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Record:
     """The hooks that succeeded, each with the fingerprint of what it depended on."""
 

@@ -89,6 +89,12 @@ def test_a_look_loads_no_tool(ready: Scratch, words: tuple[str, ...]) -> None:
     assert not [name for name in HEAVY if name in _loaded(ready, *words)]
 
 
+@pytest.mark.parametrize("words", [("check",), ("check", "--json"), ("list",), ("doctor",)])
+def test_a_command_without_flags_needs_no_parser(scratch: Scratch, words: tuple[str, ...]) -> None:
+    scratch.write({"requirements.txt": "alpha\n"})
+    assert not {"click", "dataclasses", "inspect", "argparse"} & _loaded(scratch, *words)
+
+
 def _imports(file: Path) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -110,4 +116,4 @@ def test_the_core_knows_no_backend_by_name() -> None:
 def test_what_is_below_does_not_know_what_is_above() -> None:
     for file in (ROOT / "envman" / "spec").glob("*.py"):
         above = {name for name in _imports(file) if name.startswith("envman.") and not name.startswith("envman.spec")}
-        assert above <= {"envman.errors", "envman.problem"}, file
+        assert above <= {"envman.errors", "envman.frozen", "envman.problem"}, file

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import singledispatch
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from envman.backend import Job
 from envman.dependencies import installed, resolve, source, uv
 from envman.errors import EngineMissing, StepFailed
 from envman.files import remove_tree
+from envman.frozen import replace
 from envman.problem import Problem
 from envman_venv import layout, marker, pip, template
 from envman_venv.marker import Marker

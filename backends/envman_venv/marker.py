@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from envman.files import read_json, write_json
+from envman.frozen import as_dict, field, fields, frozen
 
 FILE = "envman.json"
 _FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Marker:
     """A virtual environment that envman made."""
 
@@ -51,4 +51,4 @@ def write(prefix: Path, marker: Marker) -> None:
     """Leave the note, and take away what a kill left of an earlier one: whoever writes here has the project's turn."""
     for stale in prefix.glob(f".{FILE}.*.new"):
         stale.unlink(missing_ok=True)
-    write_json(prefix / FILE, {"format": _FORMAT, **asdict(marker)})
+    write_json(prefix / FILE, {"format": _FORMAT, **as_dict(marker)})

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from envman import interpreters
 from envman.backend import Drift, Observed, State, Usage
 from envman.dependencies import installed, resolve
 from envman.files import size_of
+from envman.frozen import frozen
 from envman.interpreters import Interpreter
 from envman.project import Project
 from envman_venv import layout, marker
 from envman_venv.marker import Marker
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Findings:
     """What the plan is decided from, beyond what every backend observes."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from envman.frozen import frozen
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@frozen
 class FetchPython:
     """Let uv download an interpreter."""
 
@@ -14,7 +15,7 @@ class FetchPython:
     others: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CreateEnvironment:
     """Make the virtual environment; one that is there is set aside first."""
 
@@ -22,7 +23,7 @@ class CreateEnvironment:
     interpreter: Path | None  # None: the one that was just fetched
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class InstallPackages:
     """Install what the lock names; exactly, when everything else is to go."""
 
@@ -32,7 +33,7 @@ class InstallPackages:
     afresh: bool = False  # an installation was cut short, so what looks installed may not be whole
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RemoveEnvironment:
     """Remove the virtual environment and what else was generated."""
 

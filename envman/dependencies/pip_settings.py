@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 import sys
 from collections.abc import Mapping
@@ -34,7 +33,9 @@ def _config_files(environ: Mapping[str, str]) -> list[Path]:
 def read(environ: Mapping[str, str]) -> dict[str, str]:
     """pip's settings: files in pip's order, then PIP_* variables."""
     settings: dict[str, str] = {}
-    for file in _config_files(environ):
+    for file in filter(Path.is_file, _config_files(environ)):
+        import configparser
+
         parser = configparser.RawConfigParser()
         try:
             parser.read(file, encoding="utf-8")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +14,7 @@ from envman.dependencies import installed, pylock, uv
 from envman.dependencies.source import Kind, Source
 from envman.errors import StepFailed, UsageError
 from envman.files import content, digest, write_staged
+from envman.frozen import frozen
 from envman.plan import Step
 from envman.problem import Problem
 from envman.project import Project
@@ -25,7 +25,7 @@ _EXTRA = "pylock.extra.toml"
 _HASHED_EXTRA = "requirements.extra.txt"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Resolve:
     """Find versions for what no lock covers, and record them."""
 

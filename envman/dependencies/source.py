@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from envman.errors import UsageError
 from envman.files import content, digest
+from envman.frozen import field, frozen, replace
 from envman.problem import Problem
 from envman.spec import layer
 from envman.spec.model import Python
@@ -50,7 +50,7 @@ _LEGACY = ("setup.py", "setup.cfg")
 MARKERS = ("uv.lock", "pylock.toml", "pyproject.toml", *_MAIN_REQUIREMENTS, *_LEGACY, ".python-version", *_NOT_READ)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Source:
     """What decides which packages are installed."""
 

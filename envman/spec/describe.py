@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import Field
 from typing import Any
 
+from envman.frozen import Field
 from envman.spec import shape
 from envman.spec.model import Health, Hook, Hooks, Network, Port, Python, Service, ServicePort, Spec, System
 from envman.spec.shape import Table
@@ -37,7 +37,7 @@ def schema(backends: Mapping[str, shape.Shape[Any]] | None = None) -> dict[str, 
     return {"$schema": "http://json-schema.org/draft-07/schema#", "title": "envman.toml", **table}
 
 
-def _keys(kind: type) -> Iterator[tuple[str, Field[Any]]]:
+def _keys(kind: type) -> Iterator[tuple[str, Field]]:
     yield from Table(kind).keys.items()
 
 

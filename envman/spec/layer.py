@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 from envman.errors import UsageError
+from envman.frozen import frozen
 from envman.problem import Problem
 from envman.spec import shape
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Layer:
     """One table of one file that says something about the project."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from envman import __version__, versions
 from envman.errors import UsageError
+from envman.frozen import frozen, replace
 from envman.problem import Problem
 from envman.spec import check, layer, shape
 from envman.spec.layer import Layer
@@ -21,7 +21,7 @@ PYPROJECT = "pyproject.toml"
 _SPEC = shape.Table(Spec, beside=("profile",))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Loaded:
     """A valid spec, the files that made it, and those whose appearance would change it."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from envman.frozen import field, frozen, frozen_in_order
 from envman.spec import template
 from envman.spec.shape import Either, Fault, ListOf, Path, Refused, Report, Scalar, Shape, Table, TableOf, choice, key
 from envman.spec.template import Template
@@ -64,7 +64,7 @@ flag: Scalar[bool] = Scalar(bool, "true or false")
 port_number: Scalar[int] = Scalar(int, "a port number", _port_number, {"minimum": 1, "maximum": 65535})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_in_order
 class Command:
     """A program with its arguments, or a line for `sh -c`."""
 
@@ -116,7 +116,7 @@ def _plain_command(value: str) -> str:
 command = _CommandShape()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Environment:
     """[env]: the variables of every process, and the host's that are let in."""
 
@@ -159,7 +159,7 @@ class _EnvironmentShape:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Python:
     """[python]: the interpreter and its packages."""
 
@@ -190,7 +190,7 @@ class Python:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class System:
     """[system]: what the operating system must provide."""
 
@@ -202,7 +202,7 @@ class System:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ServicePort:
     """The port of a service: where it listens inside, and what the host is asked for."""
 
@@ -210,7 +210,7 @@ class ServicePort:
     host: int | None = key(port_number, None, doc="The port on this machine.", example="7700")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Health:
     """How to tell that a service is ready."""
 
@@ -222,7 +222,7 @@ class Health:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Service:
     """[services.NAME]: a server from the catalogue, an image, or a process of the project."""
 
@@ -247,7 +247,7 @@ class Service:
     needs: tuple[str, ...] = key(ListOf(words), (), doc="Services that must be ready before it.", example='["db"]')
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Port:
     """[ports] NAME: a port that the project's own programs listen on."""
 
@@ -256,7 +256,7 @@ class Port:
     bind: str = key(words, "127.0.0.1", doc="The address of this machine that it is reachable on.", example='"0.0.0.0"')
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Hook:
     """A command that runs at a known moment."""
 
@@ -274,7 +274,7 @@ _hook: Shape[Hook] = Either(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Hooks:
     """[hooks]: commands that run inside the environment at known moments."""
 
@@ -287,7 +287,7 @@ class Hooks:
     start: tuple[Hook, ...] = key(ListOf(_hook), (), doc="At every up.", example='["make assets"]')
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Network:
     """[network]: what a company's network needs."""
 
@@ -299,7 +299,7 @@ class Network:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Spec:
     """The whole file."""
 

@@ -7,7 +7,8 @@ import tomllib
 from bisect import bisect_right
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+
+from envman.frozen import frozen_in_order
 
 Path = tuple[str | int, ...]
 _Holder = tuple[Path, str, int]  # an array or inline table being read: its path, closing bracket and values so far
@@ -31,7 +32,7 @@ _SCALAR = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_in_order
 class Position:
     """A place in a text, counted from 1, columns in characters."""
 
@@ -39,7 +40,7 @@ class Position:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_in_order
 class Spot:
     """Where a key and its value start: the same place for an item of an array and for a table that is not inline."""
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Generic, Protocol, TypeVar, cast
+
+from envman.frozen import MISSING, field, fields, frozen_in_order
 
 Path = tuple[str | int, ...]
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_in_order
 class Fault:
     """Something wrong at one place of the document."""
 
@@ -164,7 +165,7 @@ def key(shape: Shape[Any], default: Any = MISSING, *, doc: str, example: str, fa
 
 
 class Table(Generic[T]):
-    """A table with known keys, held by a dataclass whose fields are made with `key`."""
+    """A table with known keys, held by a frozen class whose fields are made with `key`."""
 
     def __init__(self, kind: type[T], *, beside: Sequence[str] = ()) -> None:
         self.kind = kind
@@ -190,10 +191,10 @@ class Table(Generic[T]):
             result = shape.parse(content, (*path, name), report)
             if result is not None:
                 parsed[item.name] = result
-            elif item.default is MISSING and item.default_factory is MISSING:
+            elif item.is_required:
                 complete = False
         for name, item in self.keys.items():
-            if item.name not in parsed and item.default is MISSING and item.default_factory is MISSING:
+            if item.name not in parsed and item.is_required:
                 if name not in value:
                     report(Fault(path, f'needs the key "{name}"', f"for example: {name} = {item.metadata['example']}"))
                 complete = False
@@ -207,9 +208,7 @@ class Table(Generic[T]):
             if not takes_false(shape):
                 described = {"anyOf": [described, {"const": False}]}
             properties[name] = {"description": item.metadata["doc"], **described}
-        required = [
-            name for name, item in self.keys.items() if item.default is MISSING and item.default_factory is MISSING
-        ]
+        required = [name for name, item in self.keys.items() if item.is_required]
         return {
             "type": "object",
             "properties": properties,

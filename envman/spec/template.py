@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from envman.frozen import frozen_in_order
 from envman.spec.shape import Refused
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_in_order
 class Literal:
     """Text as it stands."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_in_order
 class Reference:
     """A dotted name that a backend's viewpoint fills."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_in_order
 class HostVariable:
     """A variable of the host; whatever it holds is treated as a secret."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from envman import identity, removal, turn
 from envman.answer import Answer
 from envman.errors import UsageError
 from envman.files import readable_size, remove_tree, size_of
+from envman.frozen import replace
 from envman.problem import Problem
 from envman.project import Project, find_remembered
 from envman.provision import turn_folder

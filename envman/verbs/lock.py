@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from envman.dependencies.resolve import Resolve
 from envman.dependencies.source import Kind
 from envman.errors import EngineMissing, UsageError
 from envman.files import write_staged
+from envman.frozen import replace
 from envman.interpreters import Interpreter
 from envman.problem import Problem
 from envman.project import Project

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from envman.answer import Answer
 from envman.console import counted
 from envman.errors import UsageError
 from envman.files import readable_size, size_of
+from envman.frozen import frozen
 from envman.identity import Identity
 from envman.problem import Problem
 from envman.project import Project, remembered
@@ -23,7 +23,7 @@ from envman.verbs.list import entries
 _DAY = 86400
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Going:
     """What would go of one project."""
 

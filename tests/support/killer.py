@@ -100,4 +100,4 @@ if __name__ == "__main__":
     options, words = sys.argv[1 : sys.argv.index("--")], sys.argv[sys.argv.index("--") + 1 :]
     arm(options[-2], int(options[-1]), _interrupt if options[0] == "--interrupt" else _die)
     sys.argv = ["envman", *words]
-    sys.exit(main())
+    main()
