@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _LIVE_AFTER = 0.4  # seconds: shorter steps would only flicker, and never pay for importing rich
+_TOLD_AFTER = 5.0  # seconds, where nothing can be live: a log that stands still looks like a hung job
 _NAME_WIDTH = 10
 _TITLE_WIDTH = 50
 
@@ -146,11 +147,6 @@ class StepLine:
         self._timer: threading.Timer | None = None
         self._status: Status | None = None
         self._detail = ""
-        if console.live:
-            import threading
-
-            self._timer = threading.Timer(_LIVE_AFTER, self._go_live)
-            self._timer.daemon = True
 
     def _go_live(self) -> None:
         from rich.console import Console as RichConsole
@@ -159,6 +155,9 @@ class StepLine:
         rich = RichConsole(stderr=True, no_color=bool(os.environ.get("NO_COLOR")), highlight=False)
         self._status = Status(self._text(), console=rich, spinner="dots")
         self._status.start()
+
+    def _tell(self) -> None:
+        self._console.say(f"  … {self._name:<{_NAME_WIDTH}} {self._title}")
 
     def _text(self) -> str:
         from rich.markup import escape
@@ -204,7 +203,12 @@ class StepLine:
             self._status = None
 
     def __enter__(self) -> Self:
-        if self._timer is not None:
+        if not self._console.quiet:
+            import threading
+
+            live = self._console.live
+            self._timer = threading.Timer(_LIVE_AFTER if live else _TOLD_AFTER, self._go_live if live else self._tell)
+            self._timer.daemon = True
             self._timer.start()
         return self
 

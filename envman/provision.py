@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from envman import (
@@ -191,6 +192,7 @@ def write_ready(found: Active, observed: Observed) -> None:
     file.place = dict(backend.place(project, observed))
     # Two inputs of one path keep the first; the files of hooks may be inputs of the packages as well.
     watched = [*map(str, project.inputs), *backend.watched(project, observed), *map(str, hooks.watched(project))]
+    watched.append(str(import_module(backend.ENTER).__file__))  # another version of it may want another place
     file.inputs = [ready.stamp(path) for path in dict.fromkeys(watched)]
     file.env_files = inside.env_files(project)
     file.variables = inside.declared(project, backend.viewpoint(project))

@@ -76,14 +76,16 @@ def remember_use(project: Project, name: str) -> None:
         identity.remember(project.identity, backends=[*names, name])
 
 
-def size(project: Project, environ: Mapping[str, str]) -> int | None:
-    """The bytes that the backends in use hold for a project; None when one of them cannot be asked."""
+def size(project: Project, environ: Mapping[str, str]) -> tuple[int, bool]:
+    """The bytes that the backends in use hold for a project, and whether that stays true while no file changes."""
     used = project.memory.get("backends")
     modules = backend.registered()
-    total = 0
+    total, lasts = 0, True
     for name in used if isinstance(used, list) else ():
         one = as_backend(import_module(modules[name])) if name in modules else None
         if one is None or one.missing(environ):
-            return None
+            lasts = False
+            continue
         total += sum(one.usage(project, environ).disk.values())
-    return total
+        lasts = lasts and not one.STOPS
+    return total, lasts

@@ -9,6 +9,7 @@ from envman.active import Active
 from envman.backend import Drift, Observed, State
 from envman.console import Console, columns
 
+_NEXT = {State.ABSENT: "not created yet", State.STOPPED: "everything is kept"}
 _COLORS = {State.RUNNING: "green", State.DEGRADED: "yellow", State.PARTIAL: "yellow"}
 
 
@@ -79,8 +80,6 @@ def text(found: Active, observed: Observed, console: Console) -> str:
         f"  {console.style('drift', 'yellow', out=True)} {one.input}: {one.why}  {console.marks[3]} {one.fix}"
         for one in drift(found, observed)
     ]
-    if observed.state is State.ABSENT:
-        lines.append("  not created yet  → envman up")
-    elif observed.state is State.PARTIAL:
-        lines.append("  not finished  → envman up")
+    if observed.state in _NEXT:
+        lines.append(f"  {_NEXT[observed.state]}  {console.marks[3]} envman up")
     return "\n".join(lines)

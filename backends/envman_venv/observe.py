@@ -91,7 +91,7 @@ def observe(project: Project, environ: Mapping[str, str]) -> Observed:
         strangers=tuple(f"{name} {present[name]}" for name in present if name not in wanted),
     )
     complete = found is not None and not unusable and bool(found.fingerprint)
-    drift = _drift(project, findings) if complete else ()
+    drift = _drift(project, findings) if complete else _unfinished(findings)
     return Observed(
         state=_state(found, complete, drift),
         generation=found.generation if found and not unusable else "",
@@ -111,6 +111,13 @@ def _state(found: Marker | None, complete: bool, drift: Sequence[Drift]) -> Stat
     if not complete:
         return State.PARTIAL
     return State.DEGRADED if any(one.input == "environment" for one in drift) else State.RUNNING
+
+
+def _unfinished(findings: Findings) -> tuple[Drift, ...]:
+    if findings.marker is None:
+        return ()
+    why = findings.broken or "its packages are not all installed"
+    return (Drift(input="environment", why=why, fix="envman up"),)
 
 
 def _drift(project: Project, findings: Findings) -> tuple[Drift, ...]:

@@ -53,9 +53,9 @@ def _size(
         return int(str(record["bytes"]))
     root = Path(str(record.get("root", "")))
     project = remembered(own, root, str(record.get("name", "?")))
-    made = removal.size(project, environ)
-    size = size_of(own.folder) + (made or 0)
-    if made is not None and stamp and root.is_dir():
+    made, lasts = removal.size(project, environ)
+    size = size_of(own.folder) + made
+    if lasts and stamp and root.is_dir():
         identity.remember(own, measured=stamp, bytes=size)
     return size
 
