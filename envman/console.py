@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _LIVE_AFTER = 0.4  # seconds: shorter steps would only flicker, and never pay for importing rich
 _TOLD_AFTER = 5.0  # seconds, where nothing can be live: a log that stands still looks like a hung job
+_USUAL_WIDTH = 100
 _NAME_WIDTH = 10
 _TITLE_WIDTH = 50
 
@@ -115,9 +116,9 @@ def shortened(text: str, room: int) -> str:
 
 def _terminal_width() -> int:
     try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns
+        return os.get_terminal_size(sys.stderr.fileno()).columns or _USUAL_WIDTH  # a serial line does not know its own
     except (OSError, ValueError):
-        return 100
+        return _USUAL_WIDTH
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:

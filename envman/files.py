@@ -17,7 +17,8 @@ def write_staged(file: Path, text: str, *, mode: int = 0o644) -> None:
     staging = file.with_name(f".{file.name}.{os.getpid()}.new")
     try:
         descriptor = os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-        with open(descriptor, "w", encoding="utf-8", newline="\n") as stream:
+        # A path may hold bytes that are no UTF-8: they come back as they went.
+        with open(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as stream:
             stream.write(text)
         staging.replace(file)
     except BaseException:
@@ -33,7 +34,7 @@ def write_json(file: Path, content: Any) -> None:
 def read_json(file: Path) -> dict[str, Any]:
     """The table in a JSON file; a missing, corrupt or foreign file is an empty one."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8", errors="surrogateescape"))
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
@@ -91,7 +92,7 @@ def readable_size(count: int) -> str:
     """A size as people read it."""
     size = float(count)
     for unit in ("B", "kB", "MB"):
-        if size < 1000:
+        if size < 999.5:
             return f"{size:.0f} {unit}"
         size /= 1000
     return f"{size:.1f} GB"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from envman.files import content, digest
@@ -23,50 +25,62 @@ class RunHook:
 
 
 def name_of(operation: RunHook) -> str:
-    """The name that a hook's success is recorded under; a changed command is another hook."""
-    return f"{operation.moment}:{digest([repr(operation.hook.run)])[:16]}"
+    """The name that a hook's success is recorded under; a changed command, or other inputs, is another hook."""
+    return f"{operation.moment}:{digest([repr(operation.hook.run), repr(operation.hook.inputs)])[:16]}"
 
 
 def inputs(project: Project, hook: Hook) -> list[Path]:
     """The files whose content the hook depends on."""
-    found: dict[Path, None] = {}
-    for pattern in hook.inputs:
-        for file in sorted(_matching(project.root, pattern)):
-            found[file] = None
-    return list(found)
-
-
-def _matching(root: Path, pattern: str) -> Iterable[Path]:
-    try:
-        matches = list(root.glob(pattern))
-    except (ValueError, NotImplementedError):  # an absolute or otherwise impossible pattern matches nothing
-        return
-    for match in matches:
-        if match.is_file():
-            yield match
-        elif match.is_dir() and pattern.endswith("**"):
-            yield from (file for file in match.iterdir() if file.is_file())
+    return list(dict.fromkeys(file for pattern in hook.inputs for file in _found(project.root, pattern)[0]))
 
 
 def watched(project: Project) -> list[Path]:
     """The inputs of all hooks, and the folders in which another could appear."""
     found: dict[Path, None] = {}
     for hook in project.spec.hooks.setup:
-        for file in inputs(project, hook):
-            found[file] = None
-            found[file.parent] = None
         for pattern in hook.inputs:
-            found[project.root.joinpath(*_before_wildcard(pattern))] = None
+            files, folders = _found(project.root, pattern)
+            found |= dict.fromkeys((*files, *folders))
     return list(found)
 
 
-def _before_wildcard(pattern: str) -> list[str]:
-    fixed: list[str] = []
-    for part in Path(pattern).parts:
-        if any(sign in part for sign in "*?["):
-            break
-        fixed.append(part)
-    return fixed
+# What tools leave in any folder is nobody's input, and some of it is endless.
+_NEVER = (".git", ".envman", ".venv", "__pycache__", "node_modules")
+
+
+def _found(root: Path, pattern: str) -> tuple[list[Path], list[Path]]:
+    """The files that a pattern means, and the folders that were looked into; a folder means all that is in it."""
+    fixed, wild = _split(pattern)
+    start = root.joinpath(*fixed)
+    if Path(pattern).is_absolute():
+        return [], []  # what is not the project's is nobody's input
+    if not wild and not start.is_dir():
+        return ([start] if start.is_file() else []), [start, start.parent]
+    wild = wild or ["**"]
+    files: list[Path] = []
+    folders: list[Path] = []
+    for folder, inner, names in os.walk(start):
+        here = Path(folder)
+        depth = here.relative_to(start).parts
+        folders.append(here)
+        files += [here / name for name in sorted(names) if _matches((*depth, name), wild)]
+        deeper = "**" in wild or len(depth) + 1 < len(wild)
+        inner[:] = sorted(name for name in inner if name not in _NEVER) if deeper else []
+    return files, folders or [start]
+
+
+def _split(pattern: str) -> tuple[list[str], list[str]]:
+    parts = Path(pattern).parts
+    first = next((index for index, part in enumerate(parts) if any(sign in part for sign in "*?[")), len(parts))
+    return list(parts[:first]), list(parts[first:])
+
+
+def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":
+        return len(pattern) == 1 or any(_matches(parts[skip:], pattern[1:]) for skip in range(len(parts)))
+    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
 
 
 def fingerprint(project: Project, operation: RunHook, *, generation: str, packages: str) -> str:
@@ -74,7 +88,7 @@ def fingerprint(project: Project, operation: RunHook, *, generation: str, packag
     files = inputs(project, operation.hook)
     parts: list[str | bytes] = [generation, packages, repr(operation.hook.run)]
     for file in files:
-        parts += [str(file.relative_to(project.root)), content(file)]
+        parts += [os.path.relpath(file, project.root), content(file)]
     return digest(parts)
 
 

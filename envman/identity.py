@@ -55,6 +55,14 @@ def _place(root: Path) -> list[int]:
     return [facts.st_dev, facts.st_ino]
 
 
+def _is_still_there(root: Path, identity: str) -> bool:
+    # Its note may be gone with `git clean -fdx`: then the folder itself is known again.
+    try:
+        return _id_in(root) == identity or (_id_in(root) is None and _place(root) == _record(identity).get("place"))
+    except OSError:
+        return False
+
+
 def find(root: Path, name: str) -> Identity | None:
     """The project's identity, if it has one that is its own."""
     written = _id_in(root)
@@ -63,7 +71,7 @@ def find(root: Path, name: str) -> Identity | None:
         if known == str(root):
             return Identity(id=written)
         if isinstance(known, str):
-            if _id_in(Path(known)) == written and not Path(known).samefile(root):
+            if _is_still_there(Path(known), written) and not Path(known).samefile(root):
                 return None  # a copy: the other folder is alive and keeps the id
             return Identity(id=written, moved_from=Path(known))
         return None  # an id that this user's data folder never gave

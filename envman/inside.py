@@ -102,10 +102,11 @@ def resolve(project: Project, view: Viewpoint, environ: Mapping[str, str]) -> di
 def masker(project: Project, environ: Mapping[str, str]) -> Masker:
     """What hides the project's secrets: all values of env files, and whatever came from the host."""
     secret: list[str] = []
-    try:
-        secret += variables.read_env_files(env_files(project)).values()
-    except VariableError:
-        pass  # it is reported where the values are needed
+    for file in env_files(project):
+        try:
+            secret += variables.read_env_files([file]).values()
+        except VariableError:
+            pass  # it is reported where the values are needed
     for template in project.spec.env.variables.values():
         secret += [environ.get(part.name, "") for part in template if isinstance(part, HostVariable)]
     secret += [value for name, value in environ.items() if _names_credential(name)]

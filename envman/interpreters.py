@@ -54,14 +54,17 @@ class Request:
             return asked[:length] == version[:length]
         if not self.text:
             return True
-        candidates = [version] if len(version) > 2 else [(*version, 0), (*version, 99)]
+        patches = range(100) if len(version) < 3 and self.names_patch else (0, 99)
+        candidates = [version] if len(version) > 2 else [(*version, patch) for patch in patches]
         return any(versions.contains(self.text, candidate) for candidate in candidates)
 
 
 def _version_in(name: str) -> Version | None:
-    # "3.12.1", "python3.12", "cpython-3.12.4-linux-x86_64-gnu"; free-threaded and unfinished
-    # builds have other names, and are for those who ask.
-    text = name.removeprefix("cpython-").removeprefix("python").removesuffix(".exe").split("-")[0]
+    # "3.12.1", "python3.12", "cpython-3.12.4-linux-x86_64-gnu"; free-threaded and unfinished builds have other names,
+    # and are for those who ask.
+    text = name.removeprefix("python").removesuffix(".exe")
+    if name.startswith("cpython-"):
+        text = name.split("-")[1]
     parts = text.split(".")
     if 2 <= len(parts) <= 3 and all(part.isdigit() for part in parts):
         return tuple(int(part) for part in parts)
@@ -75,11 +78,15 @@ def _entries(folder: Path) -> list[Path]:
         return []
 
 
+def _can_run(file: Path) -> bool:
+    return file.is_file() and os.access(file, os.X_OK)
+
+
 def _in_version_folders(folder: Path, origin: str) -> Iterable[Interpreter]:
     for entry in _entries(folder):
         version = _version_in(entry.name)
         executable = entry / ("python.exe" if sys.platform == "win32" else "bin/python3")
-        if version and executable.exists():
+        if version and _can_run(executable):
             yield Interpreter(path=executable.resolve(), version=version, origin=origin)
 
 
@@ -108,7 +115,7 @@ def _on_path(environ: Mapping[str, str]) -> Iterable[Interpreter]:
             # A name that is a link tells the version by what it leads to; a virtual environment leads to its base.
             real = entry.resolve()
             version = _version_in(real.name)
-            if version and real.exists():
+            if version and _can_run(real):
                 yield Interpreter(path=real, version=version, origin="system")
 
 
@@ -147,7 +154,10 @@ def choose(
     while fitting:
         best = _preferred(fitting, environ, before=before)
         # Where the name tells only X.Y, a request down to the patch level needs the interpreter's own word.
-        if len(best.version) > 2 or not request.names_patch or request.accepts(exact_version(best)):
+        if len(best.version) > 2 or not request.names_patch:
+            return best
+        exact = exact_version(best)
+        if len(exact) > 2 and request.accepts(exact):
             return best
         fitting.remove(best)
     return None
@@ -163,9 +173,12 @@ def _preferred(fitting: list[Interpreter], environ: Mapping[str, str], *, before
 
 
 def exact_version(interpreter: Interpreter) -> Version:
-    """All three parts, for which an interpreter of the system has to be run."""
+    """All three parts, for which an interpreter of the system has to be run; two where it cannot be."""
     if len(interpreter.version) > 2:
         return interpreter.version
     script = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
-    said = process.capture([str(interpreter.path), "-I", "-S", "-c", script])
+    try:
+        said = process.capture([str(interpreter.path), "-I", "-S", "-c", script])
+    except OSError:  # a program for another processor, for example
+        return interpreter.version
     return _version_in(said.output.strip()) or interpreter.version

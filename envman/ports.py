@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from envman import identity
 from envman.console import shortened
-from envman.errors import PortTaken
+from envman.errors import PortTaken, UsageError
 from envman.identity import Identity
 from envman.problem import Problem
 from envman.project import Project
@@ -26,9 +27,19 @@ def is_free(port: int, address: str) -> bool:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address, port))
-        except OSError:
-            return False
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE or (os.name == "nt" and error.errno == errno.EACCES):
+                return False
+            raise _cannot_bind(port, address, error) from error
     return True
+
+
+def _cannot_bind(port: int, address: str, error: OSError) -> UsageError:
+    if error.errno == errno.EACCES:
+        message, hint = f"port {port} is for the system's own programs", "ask for one from 1024 on"
+    else:
+        message, hint = f"{address} is not an address of this machine: {error.strerror}", "bind to 127.0.0.1 or 0.0.0.0"
+    return UsageError(Problem(message=message, hint=hint, key="ports"))
 
 
 def _held_by_projects(but: Identity | None) -> dict[int, str]:
@@ -85,18 +96,11 @@ def allocate(project: Project, held: frozenset[int] | None) -> tuple[dict[str, i
     `held` are the ports that the backend itself holds for the project now; None where the project's programs do.
     """
     others = _held_by_projects(project.identity)
-    given: dict[str, int] = {}
-    told: list[Problem] = []
     strict = {port.port for port in project.spec.ports.values() if port.strict}
+    given = _remembered(project, strict, held)
+    told: list[Problem] = []
     for name, asked in project.spec.ports.items():
-        before = project.ports.get(name)
-        if (
-            before is not None
-            and (before == asked.port or not asked.strict)
-            and _still_meant(project, name, before)
-            and (held is None or before in held or is_free(before, asked.bind))
-        ):
-            given[name] = before
+        if name in given:
             continue
         taken = set(given.values()) | ((strict - {asked.port}) if asked.strict else strict)
         if _usable(asked.port, asked.bind, others, taken):
@@ -110,13 +114,23 @@ def allocate(project: Project, held: frozenset[int] | None) -> tuple[dict[str, i
         told.append(
             Problem(message=f"port {asked.port} is taken by {by}; {name} uses {given[name]}", key=f"ports.{name}")
         )
-    return given, told
+    return {name: given[name] for name in project.spec.ports}, told
 
 
-def _still_meant(project: Project, name: str, before: int) -> bool:
-    # A remembered port stays while the spec asks for the same.
-    asked = project.memory.get("asked_ports")
-    return isinstance(asked, Mapping) and asked.get(name) == project.spec.ports[name].port and before > 0
+def _remembered(project: Project, strict: set[int], held: frozenset[int] | None) -> dict[str, int]:
+    """The ports of before that still stand: the spec asks for the same, and nothing else has a better right."""
+    before_asked = project.memory.get("asked_ports")
+    kept: dict[str, int] = {}
+    for name, asked in project.spec.ports.items():
+        before = project.ports.get(name)
+        if before is None or not isinstance(before_asked, Mapping) or before_asked.get(name) != asked.port:
+            continue
+        if before != asked.port and (asked.strict or before in strict):
+            continue
+        # Where the project's own programs listen, a busy port is most likely one of them.
+        if before not in kept.values() and (held is None or before in held or is_free(before, asked.bind)):
+            kept[name] = before
+    return kept
 
 
 def _usable(port: int, address: str, others: Mapping[int, str], taken: set[int]) -> bool:

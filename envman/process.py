@@ -48,16 +48,16 @@ def stream(
     merge: bool = True,
 ) -> Completed:
     """Run a long command; every line it says goes to `on_line` as it comes and is kept."""
-    child = _start(argv, env, cwd, merge=merge)
     said: list[str] = []
-    try:
-        for line in child.stdout or ():
-            said.append(line)
-            on_line(line.rstrip("\r\n"))
-    except KeyboardInterrupt:
-        _end(child)
-        raise
-    return Completed(argv, child.wait(), "".join(said))
+    with _start(argv, env, cwd, merge=merge) as child:
+        try:
+            for line in child.stdout or ():
+                said.append(line)
+                on_line(line.rstrip("\r\n"))
+        except BaseException:
+            _end(child)
+            raise
+    return Completed(argv, child.returncode, "".join(said))
 
 
 def _start(argv: Sequence[str], env: Mapping[str, str], cwd: str, *, merge: bool) -> subprocess.Popen[str]:

@@ -151,6 +151,12 @@ def _check_bundle(root: Path, spec: Spec) -> None:
         raise UsageError(Problem(message=message, hint='name a bundle of the project, or "auto"', key="network.ca"))
 
 
+def _ports(kept: object) -> dict[str, int]:
+    # The record is a file like any other: what makes no sense in it counts as absent.
+    found = kept if isinstance(kept, dict) else {}
+    return {str(name): port for name, port in found.items() if isinstance(port, int) and 0 < port < 65536}
+
+
 def open_project(
     start: Path,
     environ: Mapping[str, str],
@@ -173,7 +179,6 @@ def open_project(
     name = _name(loaded.spec, packages, root)
     own = identity.find(root, name)
     memory = identity.recall(own)
-    ports = memory.get("ports")
     return Project(
         root=root,
         name=name,
@@ -183,7 +188,7 @@ def open_project(
         local=loaded.local,
         source=packages,
         python=_python_request(root, loaded.spec, packages),
-        ports={str(key): int(value) for key, value in ports.items()} if isinstance(ports, dict) else {},
+        ports=_ports(memory.get("ports")),
         memory=memory,
         inputs=(*loaded.inputs, *packages.inputs),
     )

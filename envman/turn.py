@@ -16,6 +16,7 @@ from envman.errors import Busy
 from envman.problem import Problem
 
 _POLL = 0.05
+_TRIES = 100
 _DEFAULT_PATIENCE = 600.0
 
 
@@ -36,7 +37,7 @@ def _try_lock(stream: IO[str]) -> bool:
 
 def _holder(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8").strip() or "another envman"
+        return file.read_text(encoding="utf-8", errors="replace").strip() or "another envman"
     except OSError:
         return "another envman"
 
@@ -55,8 +56,7 @@ def taken(folder: Path, command: str, console: Console) -> Iterator[bool]:
     name_file = folder / "turn.holder"
     waited = False
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "turn").open("a+", encoding="utf-8") as stream:
+        with _opened(folder) as stream:
             if not _try_lock(stream):
                 waited = True
                 _wait(stream, name_file, console)
@@ -66,6 +66,16 @@ def taken(folder: Path, command: str, console: Console) -> Iterator[bool]:
             name_file.write_text(f"envman {command} (process {os.getpid()}, since {started})\n", encoding="utf-8")
             yield waited
             return
+
+
+def _opened(folder: Path) -> IO[str]:
+    for _ in range(_TRIES):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            return (folder / "turn").open("a+", encoding="utf-8")
+        except FileNotFoundError:  # whoever was here before has just removed it
+            continue
+    raise Busy(Problem(message=f"{folder} disappears again and again", hint="is something cleaning that folder?"))
 
 
 def _is_still(file: Path, stream: IO[str]) -> bool:

@@ -75,9 +75,12 @@ def parse_env_file(text: str, file: str) -> dict[str, str]:
             position = end + 1
             continue
         name, separator, _ = line.partition("=")
-        clean = name.strip().removeprefix("export ").strip()
+        words = name.split()
+        clean = " ".join(words[1:] if words[:1] == ["export"] else words)
         if not separator or not (clean.isascii() and clean.isidentifier()):
-            raise VariableError(f'"{stripped[:40]}" is not NAME=value', None, file, number)
+            # The line itself may be part of a secret: it is not shown.
+            hint = 'a value of several lines stands in quotes: NAME="…"'
+            raise VariableError("this line is not NAME=value", hint, file, number)
         start = position + len(name) + 1
         while start < end and text[start] in " \t":
             start += 1
@@ -87,10 +90,16 @@ def parse_env_file(text: str, file: str) -> dict[str, str]:
             except VariableError as error:
                 raise VariableError(error.message, None, file, number) from None
             end = text.find("\n", position)
-            position = len(text) if end < 0 else end + 1
+            end = len(text) if end < 0 else end
+            rest = text[position:end]
+            if rest.strip() and not (rest[0] in " \t" and rest.lstrip().startswith("#")):
+                raise VariableError(f"something follows the closing quote of {clean}", None, file, number)
         else:
-            found[clean] = text[start:end].split(" #", 1)[0].strip()
-            position = end + 1
+            # With the sign or the blank before it: a value may be nothing but a comment.
+            found[clean] = text[start - 1 : end].replace("\t#", " #").split(" #", 1)[0][1:].strip()
+        if "\0" in found[clean]:
+            raise VariableError(f"{clean} holds a NUL character, which no variable can", None, file, number)
+        position = end + 1
     return found
 
 

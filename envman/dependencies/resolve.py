@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from envman import process
+from envman import process, versions
 from envman.console import StepLine, counted
 from envman.dependencies import installed, pylock, uv
 from envman.dependencies.source import Kind, Source
@@ -52,10 +52,9 @@ class Work(Protocol):
 
 def oldest_python(project: Project, python: str) -> str:
     """The X.Y that a lock is made for: the oldest one the project allows, so that a team shares it."""
-    for clause in project.python.text.split(","):
-        if clause.startswith((">=", "~=")):
-            return ".".join(clause[2:].strip().split(".")[:2])
-    return ".".join(python.split(".")[:2])
+    clauses = [clause.strip() for clause in project.python.text.split(",")]
+    bounds = [versions.release(clause[2:].strip())[:2] for clause in clauses if clause[:2] in (">=", "~=", "==")]
+    return ".".join(map(str, max(bounds))) if bounds else ".".join(python.split(".")[:2])
 
 
 def _needs_resolution(source: Source) -> bool:

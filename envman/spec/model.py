@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from envman import versions
 from envman.frozen import field, frozen, frozen_in_order
 from envman.spec import template
 from envman.spec.shape import Either, Fault, ListOf, Path, Refused, Report, Scalar, Shape, Table, TableOf, choice, key
@@ -31,13 +32,13 @@ def _port_number(value: int) -> int:
 
 def _python_version(value: str) -> str:
     request = value.replace(" ", "")
-    release = request.lstrip("<>=!~")
-    parts = release.split(",")[0].removesuffix(".*").split(".")
-    if request == release and ("," in request or not (1 < len(parts) <= 3)):
-        raise Refused(f'"{value}" is not a Python version', 'write "3.12", "3.12.4" or ">=3.11,<3.14"')
-    if not all(part.isdigit() for part in parts):
-        raise Refused(f'"{value}" is not a Python version', 'write "3.12", "3.12.4" or ">=3.11,<3.14"')
-    return request
+    if request[:1].isdigit():
+        parts = request.removesuffix(".*").split(".")
+        if 1 < len(parts) <= 3 and all(part.isdecimal() and part.isascii() for part in parts):
+            return ".".join(parts)
+    elif versions.is_valid(request) and request:
+        return request
+    raise Refused(f'"{value}" is not a Python version', 'write "3.12", "3.12.4" or ">=3.11,<3.14"')
 
 
 def _seconds(value: int) -> int:

@@ -269,3 +269,13 @@ def test_a_short_step_on_a_terminal_never_goes_live(monkeypatch: pytest.MonkeyPa
             line.done()
         row = shown_until(ours, " s\r\n")
     assert row.split() == ["✓", "python", ".venv", "0.0", "s"]
+
+
+def test_a_terminal_that_does_not_know_its_width_does_not_cut_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = pty.openpty()  # 0 columns, as on a serial line, under `script` and some `docker exec -t`
+    monkeypatch.setenv("CI", "1")
+    with open(theirs, "w", encoding="utf-8") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        Console(color=False).step("packages", "41 packages resolved from pyproject.toml").done()
+        row = os.read(ours, 65536).decode()
+    assert "41 packages resolved from pyproject.toml" in row

@@ -248,3 +248,14 @@ def test_a_file_is_removed_and_what_is_not_there_is_no_failure(tmp_path: Path) -
 )
 def test_a_size_is_told_as_people_read_it(count: int, said: str) -> None:
     assert readable_size(count) == said
+
+
+@pytest.mark.parametrize(("count", "said"), [(999_600, "1 MB"), (999_999_999, "1.0 GB")])
+def test_a_size_never_has_four_digits_where_a_larger_unit_fits(count: int, said: str) -> None:
+    assert readable_size(count) == said
+
+
+def test_a_path_that_is_no_utf8_can_be_remembered(tmp_path: Path) -> None:
+    root = os.fsdecode(b"/home/caf\xe9")
+    write_json(tmp_path / "a.json", {"root": root})
+    assert read_json(tmp_path / "a.json") == {"root": root}

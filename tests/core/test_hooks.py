@@ -213,3 +213,31 @@ def test_the_folders_in_which_an_input_could_appear_are_watched(
     listed = ", ".join(f'"{pattern}"' for pattern in patterns)
     project = opened(tmp_path, f'[hooks]\nsetup = [{{run = "x", inputs = [{listed}]}}]\n', FILES)
     assert watched <= {str(path.relative_to(tmp_path)) for path in hooks.watched(project)}
+
+
+def test_two_hooks_of_one_command_and_different_inputs_both_come_to_rest(tmp_path: Path) -> None:
+    spec = '[hooks]\nsetup = [{run = "make", inputs = ["a.txt"]}, {run = "make", inputs = ["b.txt"]}]\n'
+    project = opened(tmp_path, spec, {"a.txt": "1", "b.txt": "2"})
+    record = after_up(project)
+    assert hooks.steps(project, record, generation="g", packages="p", renewed=False, start=False) == ()
+
+
+def test_bytecode_that_an_input_folder_collects_is_no_input(tmp_path: Path) -> None:
+    spec = '[hooks]\nsetup = [{run = "migrate", inputs = ["migrations/**"]}]\n'
+    project = opened(tmp_path, spec, {"migrations/env.py": "x = 1\n"})
+    record = after_up(project)
+    written(tmp_path, {"migrations/__pycache__/env.cpython-312.pyc": "written by the first import"})
+    assert hooks.steps(project, record, generation="g", packages="p", renewed=False, start=False) == ()
+
+
+def test_an_empty_folder_that_fills_below_its_first_level_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "migrations" / "deep").mkdir(parents=True)
+    project = opened(tmp_path, '[hooks]\nsetup = [{run = "x", inputs = ["migrations/**"]}]\n')
+    assert tmp_path / "migrations" / "deep" in hooks.watched(project)
+
+
+def test_a_folder_that_the_spec_names_without_a_wildcard_counts_or_is_refused(tmp_path: Path) -> None:
+    project = opened(tmp_path, '[hooks]\nsetup = [{run = "x", inputs = ["migrations"]}]\n', {"migrations/1.sql": "1"})
+    record = after_up(project)
+    written(tmp_path, {"migrations/1.sql": "2"})
+    assert hooks.steps(project, record, generation="g", packages="p", renewed=False, start=False)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from envman import generated, identity, paths
+from envman.errors import EnvmanError
 from envman.files import read_json
 from envman.identity import Identity
 
@@ -264,3 +265,28 @@ def test_things_that_are_no_projects_are_not_known(shop: Path) -> None:
     (own.folder.parent / "file").write_text("", encoding="utf-8")
     folder(own.folder.parent / "empty")
     assert [known for known, _ in identity.known()] == [own]
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVMAN_DATA", str(tmp_path / "data"))
+
+
+def test_a_copy_does_not_take_the_id_of_a_checkout_that_was_cleaned(tmp_path: Path) -> None:
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    own = identity.claim(shop, "shop")
+    shutil.copytree(shop, tmp_path / "copy")
+    shutil.rmtree(shop / generated.FOLDER)  # git clean -fdx
+    assert identity.claim(tmp_path / "copy", "shop").id != own.id
+    assert identity.find(shop, "shop") == own
+
+
+def test_a_folder_whose_name_is_no_utf8_can_be_claimed_or_is_refused_in_words(tmp_path: Path) -> None:
+    root = Path(os.fsdecode(os.fsencode(str(tmp_path)) + b"/caf\xe9"))
+    root.mkdir()
+    try:
+        own = identity.claim(root, "cafe")
+    except (EnvmanError, OSError):
+        return
+    assert identity.find(root, "cafe") == own

@@ -153,3 +153,8 @@ def test_credentials_of_indexes_are_masked(tmp_path: Path, name: str) -> None:
 def test_an_env_file_that_cannot_be_read_leaves_the_other_secrets_masked(tmp_path: Path) -> None:
     project = opened(tmp_path, 'env_files = ["absent.env"]\n[env]\nX = "${TOKEN}"\n')
     assert inside.masker(project, {"TOKEN": "from-the-host"}).mask("from-the-host") == "•••"
+
+
+def test_one_file_that_cannot_be_read_does_not_unmask_the_values_of_the_others(tmp_path: Path) -> None:
+    project = opened(tmp_path, 'env_files = ["good.env", "absent.env"]\n', {"good.env": "PASSWORD=canary-1\n"})
+    assert inside.masker(project, {}).mask("canary-1") == "•••"

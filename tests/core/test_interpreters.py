@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from envman import interpreters
+from envman.errors import UsageError
 from envman.interpreters import Interpreter, Request, choose, exact_version
 from envman.versions import Version
+from tests.support.folders import opened
 
 OWN = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
 
@@ -29,7 +31,7 @@ class Machine:
 
     def program(self, file: Path) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("", encoding="utf-8")
+        file.touch(mode=0o755)
         return file
 
     def of_pyenv(self, name: str) -> Path:
@@ -256,3 +258,48 @@ def test_a_patch_level_that_no_name_tells_is_asked_of_the_interpreter_itself() -
     assert choose(Request(text=exact, asked_by="the test"), [own], {}) == own
     other = Request(text=f"{sys.version_info[0]}.{sys.version_info[1]}.99", asked_by="the test")
     assert choose(other, [own], {}) is None
+
+
+@pytest.mark.parametrize("text", ["==3.12.4", ">=3.12.2,<3.12.8", ">3.12.3,<=3.12.50"])
+def test_an_unknown_patch_level_counts_as_any(text: str) -> None:
+    assert Request(text=text, asked_by="requires-python").accepts((3, 12))
+
+
+@pytest.mark.parametrize("written", ["3.12.*", "3.12.4.*", "=>3.11", "=3.12", ">=3.11.*", ">=3.11,abc", ">=3.11,,"])
+def test_a_version_of_the_spec_that_makes_no_sense_is_refused_and_no_defect(tmp_path: Path, written: str) -> None:
+    try:
+        project = opened(tmp_path, f'[python]\nversion = "{written}"\n')
+    except UsageError:
+        return
+    project.python.accepts((3, 12, 4))
+
+
+def test_an_unfinished_build_of_pyenv_is_for_those_who_ask(tmp_path: Path) -> None:
+    program = tmp_path / "versions" / "3.99-dev" / "bin" / "python3"
+    program.parent.mkdir(parents=True)
+    program.touch()
+    found = interpreters.installed({"PYENV_ROOT": str(tmp_path), "UV_PYTHON_INSTALL_DIR": "/nowhere"})
+    assert (3, 99) not in [one.version for one in found]
+
+
+@pytest.mark.parametrize("name", ["python3.99-config", "python3.99-gdb.py", "python3.99-dbg"])
+def test_a_program_beside_the_interpreter_is_not_one(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch(mode=0o755)
+    environ = {"PYENV_ROOT": "/nowhere", "UV_PYTHON_INSTALL_DIR": "/nowhere", "PATH": str(tmp_path)}
+    assert (3, 99) not in [one.version for one in interpreters.installed(environ)]
+
+
+def test_a_folder_or_a_file_that_cannot_be_executed_is_no_interpreter(tmp_path: Path) -> None:
+    (tmp_path / "python3.99").mkdir()
+    (tmp_path / "python3.98").touch(mode=0o644)
+    environ = {"PYENV_ROOT": "/nowhere", "UV_PYTHON_INSTALL_DIR": "/nowhere", "PATH": str(tmp_path)}
+    assert {(3, 98), (3, 99)}.isdisjoint(one.version for one in interpreters.installed(environ))
+
+
+@pytest.mark.usefixtures("scratch")
+@pytest.mark.parametrize("mode", [0o644, 0o755])
+def test_an_interpreter_that_cannot_be_started_is_passed_over_and_no_defect(tmp_path: Path, mode: int) -> None:
+    file = tmp_path / "python3.12"
+    file.touch(mode=mode)  # with 0o755: Exec format error, as for another processor's program
+    broken = Interpreter(path=file, version=(3, 12), origin="system")
+    assert choose(Request(text="3.12.4", asked_by="the spec"), [broken], {}) is None

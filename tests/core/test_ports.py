@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from envman import identity, ports
-from envman.errors import PortTaken
+from envman.errors import PortTaken, UsageError
 from envman.frozen import replace
 from envman.problem import Problem
-from envman.project import Project
+from envman.project import Project, open_project
 from tests.support.folders import claimed, opened
 
 Listen = Callable[..., int]
@@ -217,3 +217,49 @@ def test_an_identity_of_its_own_does_not_count_as_another_project(tmp_path: Path
 
 def test_the_holder_of_a_port_that_nobody_has_is_another_program(free: int) -> None:
     assert ports.holder(free) == "another program"
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVMAN_DATA", str(tmp_path / "data"))
+
+
+def after_up(root: Path, spec: str, given: dict[str, int]) -> Project:
+    project = claimed(root, spec)
+    assert project.identity
+    asked = {name: port.port for name, port in project.spec.ports.items()}
+    identity.remember(project.identity, ports=given, asked_ports=asked)
+    return project
+
+
+def test_a_new_name_does_not_get_the_port_that_a_later_name_was_given(tmp_path: Path, free: int) -> None:
+    after_up(tmp_path, f"[ports]\nweb = {free}\n", {"web": free + 1})  # web's own port was busy once
+    given, _ = ports.allocate(opened(tmp_path, f"[ports]\napi = {free + 1}\nweb = {free}\n"), None)
+    assert given["web"] == free + 1
+    assert given["api"] != given["web"]
+
+
+def test_a_remembered_port_gives_way_to_a_strict_one(tmp_path: Path, free: int) -> None:
+    after_up(tmp_path, f"[ports]\nweb = {free}\n", {"web": free + 1})
+    spec = f"[ports]\nweb = {free}\napi = {{port = {free + 1}, strict = true}}\n"
+    given, _ = ports.allocate(opened(tmp_path, spec), None)
+    assert given["api"] == free + 1
+    assert given["web"] != given["api"]
+
+
+@pytest.mark.parametrize("kept", [{"web": "x"}, {"web": None}, {"web": []}])
+def test_a_damaged_record_of_ports_is_the_same_as_none(tmp_path: Path, free: int, kept: dict[str, object]) -> None:
+    project = claimed(tmp_path, f"[ports]\nweb = {free}\n")
+    assert project.identity
+    identity.remember(project.identity, ports=kept, asked_ports={"web": free})
+    again = open_project(tmp_path, {})
+    assert ports.allocate(again, None)[0] == {"web": free}
+
+
+@pytest.mark.parametrize("bind", ["192.0.2.1", "no such address"])
+def test_an_address_that_is_not_this_machines_is_not_a_taken_port(tmp_path: Path, free: int, bind: str) -> None:
+    project = opened(tmp_path, f'[ports]\nweb = {{port = {free}, strict = true, bind = "{bind}"}}\n')
+    with pytest.raises(UsageError) as caught:
+        ports.allocate(project, None)
+    assert "taken" not in str(caught.value)
+    assert bind in str(caught.value)

@@ -238,3 +238,25 @@ def test_a_command_that_cannot_take_its_place_leaves_envman_to_say_why(tmp_path:
     (tmp_path / "plain").write_text("text", encoding="utf-8")
     with pytest.raises(PermissionError):
         process.replace([str(tmp_path / "plain")], {"PATH": "/usr/bin"})
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_failure_while_a_line_is_kept_ends_the_child_too(tmp_path: Path) -> None:
+    """As when the log's disk is full: OSError comes out of on_line (execute.Log.write)."""
+    started: list[int] = []
+
+    def on_line(line: str) -> None:
+        started.append(int(line))
+        raise OSError(28, "No space left on device", "up.log")
+
+    with pytest.raises(OSError, match="No space"):
+        process.stream(["sh", "-c", "echo $$; exec sleep 20"], env=dict(os.environ), cwd=str(tmp_path), on_line=on_line)
+    gone = is_gone(started[0])
+    if not gone:
+        os.kill(started[0], 9)
+    assert gone
+
+
+def test_a_command_that_has_ended_leaves_no_open_pipe(tmp_path: Path) -> None:
+    """pytest's filterwarnings=error shows the ResourceWarning of the unclosed child.stdout."""
+    process.stream(["true"], env=dict(os.environ), cwd=str(tmp_path), on_line=lambda _: None)

@@ -93,3 +93,24 @@ def test_an_address_with_a_password_is_known(text: str, has: bool) -> None:
 
 def test_a_password_behind_another_address_on_the_line_is_known() -> None:
     assert has_credentials("a https://example.com/x https://ann:pass@example.com/y")
+
+
+def test_of_secrets_that_overlap_nothing_is_left() -> None:
+    shown = Masker(["secretAAAA", "AAAAterces"]).mask("x secretAAAAterces y")
+    assert "terces" not in shown
+    assert "secret" not in shown
+
+
+@pytest.mark.parametrize("address", ["postgres://ann:pa@ss-word@h/db", "https://ann@example.com:pass-word@h/"])
+def test_a_password_with_an_at_sign_is_masked_whole(address: str) -> None:
+    shown = Masker().mask(address)
+    assert "ss-word" not in shown
+
+
+def test_a_password_in_the_second_address_of_a_line_is_known() -> None:
+    assert has_credentials("git+ssh://git@example.com/x https://ann:pass@example.com/y")
+
+
+@pytest.mark.parametrize("address", ["https://ghp_0123456789abcdef@github.com/a/b.git", "git+https://token@h/a"])
+def test_a_token_in_place_of_the_user_is_a_credential(address: str) -> None:
+    assert has_credentials(address)

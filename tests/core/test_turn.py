@@ -183,3 +183,36 @@ def test_an_ended_turn_leaves_no_trace_and_can_be_taken_again(folder: Path, cons
     turn.end(folder)
     with turn.taken(folder, "up", console) as waited:
         assert not waited
+
+
+def test_a_damaged_name_of_the_holder_is_no_defect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVMAN_LOCK_TIMEOUT", "0")
+    with turn.taken(tmp_path, "up", Console(quiet=True)):
+        (tmp_path / "turn.holder").write_bytes(b"\xff\xfe")
+        with pytest.raises(Busy), turn.taken(tmp_path, "run", Console(quiet=True)):
+            pass
+
+
+def test_many_that_destroy_at_once_never_meet_and_never_fail(tmp_path: Path) -> None:
+    folder = tmp_path / "turn of the project"
+    failed: list[BaseException] = []
+    inside = 0
+
+    def work() -> None:
+        nonlocal inside
+        try:
+            for _ in range(300):
+                with turn.taken(folder, "destroy", Console(quiet=True)):
+                    inside += 1
+                    assert inside == 1
+                    inside -= 1
+                    turn.end(folder)
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []

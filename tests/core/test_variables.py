@@ -147,3 +147,31 @@ def test_what_the_spec_sets_wins_over_env_files_and_the_host_fills_only_what_nam
     environ = {"A": "host", "B": "host", "C": "host", "HOST": "host"}
     values = resolve([(str(file), False)], [("B", ["=spec"]), ("D", ["$HOST"])], environ)
     assert values == {"A": "file", "B": "spec", "HOST": "file", "D": "host"}
+
+
+def test_an_empty_value_may_have_a_comment() -> None:
+    assert parse_env_file("A= # none yet\nB=1\n", ".env") == {"A": "", "B": "1"}
+
+
+def test_what_follows_a_quote_is_not_dropped_in_silence() -> None:
+    for line in (r"A='it'\''s'", 'A="x"y', "A='x'#y"):
+        try:
+            value = parse_env_file(line, ".env")["A"]
+        except VariableError:
+            continue
+        assert value not in ("it", "x")
+
+
+def test_a_message_about_a_line_does_not_show_the_secret_that_stands_there() -> None:
+    with pytest.raises(VariableError) as caught:
+        parse_env_file("KEY=-----BEGIN KEY-----\nMIIEvQ/BADANBgkqhkiG9w0BAQ==\n", ".env")
+    assert "MIIEvQ/BADANBgkqhkiG9w0BAQ" not in caught.value.message
+
+
+def test_a_nul_character_is_refused_as_in_the_spec() -> None:
+    with pytest.raises(VariableError):
+        parse_env_file("A=a\0b\n", ".env")
+
+
+def test_export_may_be_followed_by_a_tab() -> None:
+    assert parse_env_file("export\tA=1\n", ".env") == {"A": "1"}

@@ -289,3 +289,14 @@ def test_an_address_with_a_password_is_never_written_into_a_lock(
     assert not kept(work.project, PYTHON).exists()
     left = [file for file in tmp_path.rglob("*") if file.is_file() and file.name != "requirements.txt"]
     assert [file for file in left if b"pass-word" in file.read_bytes()] == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "oldest"),
+    [("<4, >=3.10", "3.10"), ("!=3.11.0, >=3.11", "3.11"), (">=3.9, >=3.11", "3.11"), ("==3.11.*", "3.11")],
+)
+def test_the_oldest_python_is_found_wherever_it_stands_in_requires_python(
+    tmp_path: Path, asked: str, oldest: str
+) -> None:
+    project = replace(opened(tmp_path), python=Request(text=asked, asked_by="requires-python"))
+    assert resolve.oldest_python(project, "3.13.1") == oldest
