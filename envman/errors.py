@@ -31,6 +31,11 @@ class UsageError(EnvmanError):
     exit_code = 2
 
 
+def wrong_key(message: str, hint: str | None, key: str) -> UsageError:
+    """A key of the spec whose value leads nowhere."""
+    return UsageError(Problem(message=message, hint=hint, key=key))
+
+
 class EngineMissing(EnvmanError):
     """The backend's engine, or an interpreter, is not there or not running."""
 

@@ -90,7 +90,8 @@ def _start(argv: Sequence[str], env: Mapping[str, str], cwd: str, *, merge: bool
         for number, handler in before.items():
             signal.signal(number, handler)
     if held:
-        _end(child)
+        with child:
+            _end(child)
         raise KeyboardInterrupt
     return child
 

@@ -70,10 +70,10 @@ def taken(folder: Path, command: str, console: Console) -> Iterator[bool]:
 
 def _opened(folder: Path) -> IO[str]:
     for _ in range(_TRIES):
-        folder.mkdir(parents=True, exist_ok=True)
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             return (folder / "turn").open("a+", encoding="utf-8")
-        except FileNotFoundError:  # whoever was here before has just removed it
+        except (FileExistsError, FileNotFoundError):  # whoever was here before is just removing it
             continue
     raise Busy(Problem(message=f"{folder} disappears again and again", hint="is something cleaning that folder?"))
 

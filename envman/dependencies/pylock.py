@@ -22,23 +22,27 @@ def read(file: Path) -> dict[str, Any]:
 
 def packages(lock: dict[str, Any]) -> list[dict[str, Any]]:
     """The entries of the lock."""
-    entries = lock.get("packages", [])
-    return [entry for entry in entries if isinstance(entry, dict) and "name" in entry]
+    entries = lock.get("packages")
+    found = entries if isinstance(entries, list) else []
+    return [entry for entry in found if isinstance(entry, dict) and isinstance(entry.get("name"), str)]
 
 
 def selected(lock: dict[str, Any], python: str) -> dict[str, str]:
     """Name and version of what the lock installs with this Python on this machine."""
     from packaging.markers import InvalidMarker, Marker, default_environment
 
-    environment: dict[str, str] = {
-        **{key: str(value) for key, value in default_environment().items()},
+    environment: dict[str, Any] = {
+        **default_environment(),
         "python_full_version": python if python.count(".") > 1 else f"{python}.0",
         "python_version": ".".join(python.split(".")[:2]),
+        "extra": "",
+        "extras": frozenset(),
+        "dependency_groups": frozenset(lock.get("default-groups", ())),
     }
     found: dict[str, str] = {}
     for entry in packages(lock):
         try:
-            applies = "marker" not in entry or Marker(entry["marker"]).evaluate({**environment, "extra": ""})
+            applies = "marker" not in entry or Marker(entry["marker"]).evaluate(environment)
         except InvalidMarker:
             applies = True
         if applies:
@@ -74,26 +78,36 @@ def _union(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
 
 
 def _moved(entry: dict[str, Any], from_folder: Path, to_folder: Path) -> dict[str, Any]:
-    moved = dict(entry)
-    for kind in ("directory", "archive"):
-        place = entry.get(kind)
-        if isinstance(place, dict) and isinstance(place.get("path"), str) and not os.path.isabs(place["path"]):
-            path = os.path.relpath(from_folder / place["path"], to_folder)
-            moved[kind] = {**place, "path": path.replace(os.sep, "/")}
-    return moved
+    def moved(place: Any) -> Any:
+        if not isinstance(place, dict) or not isinstance(place.get("path"), str) or os.path.isabs(place["path"]):
+            return place
+        path = os.path.relpath(from_folder / place["path"], to_folder)
+        return {**place, "path": path.replace(os.sep, "/")}
+
+    places: dict[str, Any] = {
+        kind: moved(entry[kind]) for kind in ("directory", "archive", "vcs", "sdist") if kind in entry
+    }
+    wheels = entry.get("wheels")
+    return {**entry, **places, **({"wheels": [moved(one) for one in wheels]} if isinstance(wheels, list) else {})}
 
 
 def join(base: Path, addition: dict[str, Any], target: Path) -> None:
     """Write the base lock with the entries of another added; what both have is needed where either says so."""
     lock = read(base)
-    entries = {
-        (entry["name"], entry.get("version")): _moved(entry, base.parent, target.parent) for entry in packages(lock)
-    }
-    for entry in packages(addition):
-        key = (entry["name"], entry.get("version"))
-        entries[key] = _union(entries[key], entry) if key in entries else entry
-    lock["packages"] = [entries[key] for key in sorted(entries, key=lambda key: (key[0], str(key[1])))]
+    # A lock may hold one version several times, from different places for different machines.
+    entries = [_moved(entry, base.parent, target.parent) for entry in packages(lock)]
+    for added in packages(addition):
+        known = [index for index, entry in enumerate(entries) if _names(entry) == _names(added)]
+        for index in known:
+            entries[index] = _union(entries[index], added)
+        if not known:
+            entries.append(added)
+    lock["packages"] = sorted(entries, key=_names)
     write(target, lock)
+
+
+def _names(entry: dict[str, Any]) -> tuple[str, str]:
+    return entry["name"], str(entry.get("version"))
 
 
 def write(target: Path, lock: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from envman import process, versions
 from envman.console import StepLine, counted
-from envman.dependencies import installed, pylock, uv
+from envman.dependencies import installed, pylock, pyproject, uv
 from envman.dependencies.source import Kind, Source
 from envman.errors import StepFailed, UsageError
 from envman.files import content, digest, write_staged
@@ -137,7 +137,9 @@ def _compile(
     inputs: list[str] = []
     options: list[str] = []
     if not only_packages and source.kind is Kind.PYPROJECT:
-        options = [word for group in source.groups for word in ("--group", group)]
+        declared = pyproject.table(source.project, "dependency-groups")
+        options = [word for group in source.groups if group in declared for word in ("--group", group)]
+        lines += pyproject.older_dev(source.project) if "dev" in source.groups else []
         if source.installs_project:
             extras = f"[{','.join(source.extras)}]" if source.extras else ""
             lines.insert(0, f"-e .{extras}")

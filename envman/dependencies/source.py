@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from envman.errors import UsageError
+from envman.dependencies import pyproject, requirements
+from envman.errors import wrong_key
 from envman.files import content, digest
 from envman.frozen import field, frozen, replace
-from envman.problem import Problem
 from envman.spec import layer
 from envman.spec.model import Python
-from envman.spec.shape import suggestion
 
 
 class Kind(StrEnum):
@@ -38,16 +37,9 @@ _NOT_READ = {
     "pixi.lock": "pixi's lock",
     "pixi.toml": "pixi's file",
 }
-_MAIN_REQUIREMENTS = ("requirements.txt", "requirements/base.txt", "requirements/main.txt", "requirements.in")
-_GROUP_REQUIREMENTS = (
-    "requirements-{}.txt",
-    "requirements_{}.txt",
-    "{}-requirements.txt",
-    "requirements/{}.txt",
-    "requirements.{}.txt",
-)
-_LEGACY = ("setup.py", "setup.cfg")
-MARKERS = ("uv.lock", "pylock.toml", "pyproject.toml", *_MAIN_REQUIREMENTS, *_LEGACY, ".python-version", *_NOT_READ)
+MARKERS = (
+    "uv.lock", "pylock.toml", "pyproject.toml", *requirements.MAIN, *pyproject.LEGACY, ".python-version", *_NOT_READ
+)  # fmt: skip
 
 
 @frozen
@@ -86,150 +78,40 @@ class Source:
         return lines
 
 
-def _pyproject(root: Path) -> dict[str, Any]:
-    read = layer.read(root / "pyproject.toml")
-    return read.table if read else {}
-
-
-def _table(document: Any, *steps: str) -> dict[str, Any]:
-    for step in steps:
-        document = document.get(step) if isinstance(document, dict) else None
-    return document if isinstance(document, dict) else {}
-
-
-def _is_installable(root: Path, pyproject: dict[str, Any]) -> bool:
-    package = _table(pyproject, "tool", "uv").get("package")
-    if isinstance(package, bool):
-        return package
-    return "build-system" in pyproject or any((root / name).is_file() for name in _LEGACY)
-
-
-def _has_dependencies(root: Path, pyproject: dict[str, Any]) -> bool:
-    project = _table(pyproject, "project")
-    declared = any(key in project for key in ("dependencies", "optional-dependencies", "dynamic"))
-    return declared or "dependency-groups" in pyproject or (bool(pyproject) and _is_installable(root, pyproject))
-
-
-def _included(file: Path, seen: set[Path]) -> Iterable[Path]:
-    """The file and all that it includes with -r and -c; those that are not there too, for they may appear."""
-    if file in seen:
-        return
-    seen.add(file)
-    yield file
-    for line in content(file).decode("utf-8", "replace").splitlines():
-        option, _, rest = line.strip().replace("=", " ", 1 if line.strip().startswith("--") else 0).partition(" ")
-        if option in ("-r", "-c", "--requirement", "--constraint"):
-            name = rest.split(" #")[0].strip()
-        elif option[:2] in ("-r", "-c") and len(option) > 2 and not option.startswith("--"):
-            name = option[2:]
-        else:
-            continue
-        if "://" not in name:
-            yield from _included((file.parent / name), seen)
-
-
-def _is_hashed(files: Sequence[Path]) -> bool:
-    text = "\n".join(content(file).decode("utf-8", "replace") for file in files).replace("\\\n", " ")
-    lines = [line.strip() for line in text.splitlines()]
-    packages = [line for line in lines if line and line[0] not in "#-"]
-    return bool(packages) and all("--hash=" in line for line in packages)
-
-
-def _wrong(message: str, hint: str | None, key: str) -> UsageError:
-    return UsageError(Problem(message=message, hint=hint, key=key))
-
-
-def _choose_groups(python: Python, known: Sequence[str], default: Sequence[str], where: str) -> tuple[str, ...]:
-    if python.groups is None:
-        return tuple(name for name in default if name in known)
-    for name in python.groups:
-        if name not in known:
-            hint = suggestion(name, known) if known else f"{where} has no groups"
-            raise _wrong(f'there is no group "{name}" in {where}', hint, "python.groups")
-    return python.groups
-
-
-def _check_extras(python: Python, pyproject: dict[str, Any]) -> None:
-    known = _table(pyproject, "project", "optional-dependencies")
-    if "optional-dependencies" in (_table(pyproject, "project").get("dynamic") or ()):
-        return
-    for name in python.extras:
-        if name not in known:
-            hint = suggestion(name, known) if known else "the project has no extras"
-            raise _wrong(f'there is no extra "{name}" in pyproject.toml', hint, "python.extras")
-
-
-def _default_groups(pyproject: dict[str, Any]) -> list[str]:
-    default = _table(pyproject, "tool", "uv").get("default-groups", ["dev"])
-    if default == "all":
-        return list(_table(pyproject, "dependency-groups"))
-    return [name for name in default if isinstance(name, str)] if isinstance(default, list) else ["dev"]
-
-
-def _requirements_files(root: Path, main: Path, python: Python) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    def of(group: str) -> Path | None:
-        named = [root / pattern.format(group) for pattern in _GROUP_REQUIREMENTS]
-        return next((file for file in named if file.is_file()), None)
-
-    asked = python.groups if python.groups is not None else ("dev",)
-    for name in python.groups or ():
-        if of(name) is None:
-            hint = f"create {_GROUP_REQUIREMENTS[0].format(name)}"
-            raise _wrong(f'there is no requirements file for the group "{name}"', hint, "python.groups")
-    extra = {name: file for name in asked if (file := of(name)) and file != main}
-    return (main, *extra.values()), tuple(extra)
-
-
 def _kind_of(file: Path) -> Kind:
     if file.name == "uv.lock":
         return Kind.UV_LOCK
     if file.name == "pylock.toml" or (file.name.startswith("pylock.") and file.suffix == ".toml"):
         return Kind.PYLOCK
-    if file.name == "pyproject.toml" or file.name in _LEGACY:
+    if file.name == "pyproject.toml" or file.name in pyproject.LEGACY:
         return Kind.PYPROJECT
     return Kind.REQUIREMENTS
 
 
-def _deciding_file(root: Path, python: Python, pyproject: dict[str, Any], *, but: Path | None) -> Path | None:
+def _deciding_file(root: Path, python: Python, document: dict[str, Any], *, but: Path | None) -> Path | None:
     if python.from_ != "auto":
         file = root / python.from_
         if not file.is_file():
-            raise _wrong(f"{python.from_} is not there", 'name a file of the project, or "auto"', "python.from")
+            raise wrong_key(f"{python.from_} is not there", 'name a file of the project, or "auto"', "python.from")
+        if file.name in _NOT_READ:
+            hint = "export it to requirements.txt or pylock.toml with its own tool, and name that"
+            raise wrong_key(f"{python.from_} is {_NOT_READ[file.name]}, which is not read yet", hint, "python.from")
         return file
     for name in ("uv.lock", "pylock.toml"):
         if (root / name).is_file() and root / name != but:
             return root / name
-    if _has_dependencies(root, pyproject):
+    if pyproject.has_dependencies(root, document):
         return root / "pyproject.toml"
-    for name in (*_MAIN_REQUIREMENTS, *_LEGACY):
+    for name in (*requirements.MAIN, *pyproject.LEGACY):
         if (root / name).is_file():
             return root / name
     return None
 
 
-def _relevant(pyproject: dict[str, Any]) -> str:
-    # A changed [tool.ruff] must not touch the environment: of the tools only the builder's and uv's tables matter.
-    builder = str(pyproject.get("build-system", "")).lower()
-    tools = _table(pyproject, "tool")
-    used = {name: table for name, table in tools.items() if name == "uv" or name.split("-")[0].split("_")[0] in builder}
-    kept = {key: pyproject.get(key) for key in ("project", "dependency-groups", "build-system")}
-    return repr((kept, used))
-
-
-def _members(root: Path, pyproject: dict[str, Any]) -> list[Path]:
-    workspace = _table(pyproject, "tool", "uv", "workspace")
-    patterns = [pattern for pattern in workspace.get("members", []) if isinstance(pattern, str)]
-    return sorted({file for pattern in patterns for file in root.glob(f"{pattern}/pyproject.toml")})
-
-
-def _fingerprint(parts: Iterable[object], files: Iterable[Path], pyprojects: Iterable[dict[str, Any]]) -> str:
-    return digest([repr(tuple(parts)), *map(content, files), *map(_relevant, pyprojects)])
-
-
 def _inputs_of(lock: Path) -> str | None:
     """The fingerprint that a lock of envman's says it was made from; None for anybody else's lock."""
     read = layer.read(lock)
-    made_from = _table(read.table if read else {}, "tool", "envman").get("inputs")
+    made_from = pyproject.table(read.table if read else {}, "tool", "envman").get("inputs")
     return made_from if isinstance(made_from, str) else None
 
 
@@ -258,33 +140,22 @@ def without_lock(root: Path, python: Python) -> Source:
 
 
 def _detect(root: Path, python: Python, *, but: Path | None = None) -> Source:
-    pyproject = _pyproject(root)
-    not_read = tuple(f"{name} ({what})" for name, what in _NOT_READ.items() if (root / name).exists())
-    file = _deciding_file(root, python, pyproject, but=but)
+    document = pyproject.read(root)
+    file = _deciding_file(root, python, document, but=but)
     kind = _kind_of(file) if file else Kind.NOTHING
     files: tuple[Path, ...] = (file,) if file else ()
     groups: tuple[str, ...] = ()
     if file and kind is Kind.REQUIREMENTS:
-        files, groups = _requirements_files(root, file, python)
-        if _is_hashed(files):
+        files, groups = requirements.files_of(root, file, python)
+        if requirements.is_hashed(files):
             kind = Kind.HASHED
     elif kind in (Kind.PYPROJECT, Kind.UV_LOCK):
-        known = list(_table(pyproject, "dependency-groups"))
-        groups = _choose_groups(python, known, _default_groups(pyproject), "pyproject.toml")
-        _check_extras(python, pyproject)
-
-    own_files: list[Path] = []
-    if kind in (Kind.REQUIREMENTS, Kind.HASHED):
-        seen: set[Path] = set()
-        own_files = [one for each in files for one in _included(each, seen)]
-    elif kind in (Kind.UV_LOCK, Kind.PYLOCK):
-        own_files = list(files)
-    installs = kind in (Kind.PYPROJECT, Kind.UV_LOCK, Kind.PYLOCK) and _is_installable(root, pyproject)
-    legacy = [root / name for name in _LEGACY] if installs else []
-    members = _members(root, pyproject) if kind in (Kind.PYPROJECT, Kind.UV_LOCK) else []
-    pyprojects = [pyproject, *(read.table for one in members if (read := layer.read(one)))]
+        groups = pyproject.chosen_groups(python, document)
+        pyproject.check_extras(python, document)
+    installs = kind in (Kind.PYPROJECT, Kind.UV_LOCK, Kind.PYLOCK) and pyproject.is_installable(root, document)
+    inputs = _inputs(root, python, kind, files, document, installs=installs)
     asked = (kind, groups, python.extras, python.packages, installs)
-    watched = {root / name: None for name in MARKERS} | dict.fromkeys([*own_files, *members, *legacy])
+    watched = dict.fromkeys([*(root / name for name in MARKERS), *inputs.files, *inputs.pyprojects, *inputs.appearing])
     return Source(
         kind=kind,
         files=files,
@@ -292,8 +163,41 @@ def _detect(root: Path, python: Python, *, but: Path | None = None) -> Source:
         extras=python.extras,
         packages=python.packages,
         installs_project=installs,
-        not_read=not_read,
+        not_read=tuple(f"{name} ({what})" for name, what in _NOT_READ.items() if (root / name).exists()),
         inputs=tuple(watched),
-        fingerprint=_fingerprint(asked, [*own_files, *legacy], pyprojects if kind is not Kind.REQUIREMENTS else []),
-        project=pyproject,
+        fingerprint=_fingerprint(asked, inputs, own=None if kind is Kind.REQUIREMENTS else document),
+        project=document,
     )
+
+
+@frozen
+class _Inputs:
+    """What is read on the way to the packages, apart from the project's own pyproject.toml."""
+
+    files: tuple[Path, ...]  # that count by their whole content
+    pyprojects: tuple[Path, ...]  # of which only some tables count
+    appearing: tuple[Path, ...] = ()  # that would be read if they were there
+
+
+def _inputs(
+    root: Path, python: Python, kind: Kind, files: Sequence[Path], document: dict[str, Any], *, installs: bool
+) -> _Inputs:
+    if kind in (Kind.REQUIREMENTS, Kind.HASHED):
+        read = requirements.included(files)
+        local = requirements.local_folders(root, read)
+        return _Inputs(
+            files=(*read, *(folder / name for folder in local for name in pyproject.LEGACY)),
+            pyprojects=tuple(folder / "pyproject.toml" for folder in local),
+            appearing=requirements.of_groups(root, python),
+        )
+    own = list(files) if kind in (Kind.UV_LOCK, Kind.PYLOCK) else []
+    if installs:
+        own += [*(root / name for name in pyproject.LEGACY), *pyproject.named_files(root, document)]
+    others = pyproject.members(root, document) if kind in (Kind.PYPROJECT, Kind.UV_LOCK) else []
+    return _Inputs(files=tuple(own), pyprojects=tuple(others))
+
+
+def _fingerprint(asked: tuple[object, ...], inputs: _Inputs, *, own: dict[str, Any] | None) -> str:
+    documents = [own] if own is not None else []
+    documents += [read.table for file in inputs.pyprojects if (read := layer.read(file))]
+    return digest([repr(asked), *map(content, inputs.files), *map(pyproject.relevant, documents)])

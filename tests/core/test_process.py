@@ -15,7 +15,7 @@ import pytest
 from envman import process
 from envman.process import Completed
 
-pytestmark = [pytest.mark.usefixtures("scratch"), pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")]
+pytestmark = pytest.mark.usefixtures("scratch")
 
 # A child of the child's own, deaf to everything but the last word, and the line that names it.
 DEAF = '(trap "" INT TERM HUP; exec sleep 60) & echo $!; wait'

@@ -168,3 +168,32 @@ def test_a_place_in_the_project_is_found_from_where_the_joined_lock_stands(
     pylock.join(tmp_path / "pylock.toml", {}, tmp_path / ".envman" / "pylock.toml")
     (found,) = pylock.packages(pylock.read(tmp_path / ".envman" / "pylock.toml"))
     assert found == {"name": "local", kind: {"path": moved, "editable": True}}
+
+
+@pytest.mark.parametrize("marker", ["'dev' in dependency_groups", "'fancy' in extras"])
+def test_a_marker_of_the_standard_for_locks_is_no_defect(marker: str) -> None:
+    pylock.selected(lock({"name": "alpha", "version": "1.0", "marker": marker}), "3.12.4")
+
+
+def test_a_lock_whose_packages_are_a_number_has_none() -> None:
+    assert pylock.packages({"packages": 7}) == []
+
+
+def test_two_entries_of_one_version_are_both_kept(tmp_path: Path) -> None:
+    """PEP 751 allows it: the same version from different places for different markers."""
+    linux = {"name": "alpha", "version": "1.0", "marker": "sys_platform == 'linux'", "index": "https://a.example"}
+    other = {"name": "alpha", "version": "1.0", "marker": "sys_platform != 'linux'", "index": "https://b.example"}
+    pylock.write(tmp_path / "pylock.toml", lock(linux, other))
+    pylock.join(tmp_path / "pylock.toml", {}, tmp_path / "target.toml")
+    assert len(pylock.packages(pylock.read(tmp_path / "target.toml"))) == 2
+
+
+@pytest.mark.parametrize("form", ["wheels", "sdist", "vcs"])
+def test_every_path_of_an_entry_moves_with_the_lock(tmp_path: Path, form: str) -> None:
+    place = {"path": "vendor/alpha-1.0", "hashes": {"sha256": "0" * 64}}
+    entry = {"name": "alpha", "version": "1.0", form: [place] if form == "wheels" else place}
+    pylock.write(tmp_path / "pylock.toml", lock(entry))
+    pylock.join(tmp_path / "pylock.toml", {}, tmp_path / ".envman" / "pylock.toml")
+    (found,) = pylock.packages(pylock.read(tmp_path / ".envman" / "pylock.toml"))
+    moved = found[form][0] if form == "wheels" else found[form]
+    assert moved["path"] == "../vendor/alpha-1.0"

@@ -20,8 +20,6 @@ from envman.project import Project
 from tests.support.folders import claimed, opened, written
 from tests.support.scratch import Scratch
 
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
-
 PROJECT = '[project]\nname = "shop"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = ["alpha"]\n'
 GROUPS = '[dependency-groups]\ndev = ["gamma"]\n[project.optional-dependencies]\nfancy = ["beta"]\n'
 HASHED = "alpha==1.0 --hash=sha256:" + "0" * 64 + "\n"

@@ -416,3 +416,79 @@ def test_a_project_without_a_spec_is_told_what_was_understood(tmp_path: Path) ->
     (tmp_path / "empty").mkdir()
     nothing = detected(tmp_path / "empty")
     assert (nothing.label, nothing.understood()) == ("the spec", [])
+
+
+PROJECT = '[project]\nname = "shop"\nversion = "1"\ndependencies = ["alpha"]\n'
+BUILD = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+HASH = "--hash=sha256:" + "0" * 64
+
+
+def test_files_in_two_folders_that_include_each_other_are_read_once(tmp_path: Path) -> None:
+    files = {"requirements/base.txt": "-r ../dev/dev.txt\n", "dev/dev.txt": "-r ../requirements/base.txt\n"}
+    found = detected(tmp_path, files)
+    assert len([file for file in found.inputs if file.parts[-2:] == ("dev", "dev.txt")]) == 1
+    assert len(found.inputs) < 40
+
+
+def test_a_quoted_include_is_followed(tmp_path: Path) -> None:
+    files = {"requirements.txt": '-r "with space.txt"\n', "with space.txt": "alpha\n"}
+    before = detected(tmp_path, files).fingerprint
+    assert detected(tmp_path, {"with space.txt": "beta\n"}).fingerprint != before
+
+
+def test_hashed_requirements_with_line_ends_of_windows_are_a_lock(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_bytes(f"alpha==1 \\\r\n    {HASH}\r\n".encode())
+    assert detected(tmp_path).kind is Kind.HASHED
+
+
+def test_a_requirements_file_of_the_group_dev_that_appears_is_noticed(tmp_path: Path) -> None:
+    found = detected(tmp_path, {"requirements.txt": "alpha\n"})
+    assert tmp_path / "requirements-dev.txt" in found.inputs
+
+
+def test_dependencies_that_setuptools_reads_from_a_file_are_inputs(tmp_path: Path) -> None:
+    text = (
+        '[project]\nname = "shop"\nversion = "1"\ndynamic = ["dependencies"]\n'
+        '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+        '[tool.setuptools.dynamic]\ndependencies = {file = ["requirements.txt"]}\n'
+    )
+    before = detected(tmp_path, {"pyproject.toml": text, "requirements.txt": "alpha\n"}).fingerprint
+    assert detected(tmp_path, {"requirements.txt": "alpha\nbeta\n"}).fingerprint != before
+
+
+def test_requirements_that_name_the_project_itself_depend_on_its_pyproject(tmp_path: Path) -> None:
+    files = {"pyproject.toml": PROJECT + BUILD, "requirements-dev.txt": "-e .\nbeta\n"}
+    before = detected(tmp_path, files, from_="requirements-dev.txt").fingerprint
+    changed = {"pyproject.toml": PROJECT.replace("alpha", "gamma") + BUILD}
+    assert detected(tmp_path, changed, from_="requirements-dev.txt").fingerprint != before
+
+
+def test_requirements_that_name_the_project_itself_depend_on_its_setup(tmp_path: Path) -> None:
+    files = {"setup.py": "setup(install_requires=['alpha'])\n", "requirements.txt": "-e .\n"}
+    before = detected(tmp_path, files).fingerprint
+    assert detected(tmp_path, {"setup.py": "setup(install_requires=['gamma'])\n"}).fingerprint != before
+
+
+def test_dev_dependencies_in_uvs_older_form_are_the_group_dev(tmp_path: Path) -> None:
+    text = PROJECT + '[tool.uv]\ndev-dependencies = ["beta"]\n'
+    assert detected(tmp_path, {"pyproject.toml": text, "uv.lock": ""}).groups == ("dev",)
+
+
+@pytest.mark.parametrize("members", ['"packages/*"', '[""]', '["/abs"]', "7"])
+def test_members_of_a_workspace_that_make_no_sense_are_told_and_no_defect(tmp_path: Path, members: str) -> None:
+    try:
+        detected(tmp_path, {"pyproject.toml": PROJECT + f"[tool.uv.workspace]\nmembers = {members}\n"})
+    except UsageError:
+        pass
+
+
+@pytest.mark.parametrize(("table", "asked"), [("dev_tools", "dev-tools"), ("Docs", "docs")])
+def test_names_of_groups_are_compared_in_their_normal_form(tmp_path: Path, table: str, asked: str) -> None:
+    text = PROJECT + f'[dependency-groups]\n{table} = ["beta"]\n'
+    assert detected(tmp_path, {"pyproject.toml": text}, groups=(asked,)).groups
+
+
+@pytest.mark.parametrize("name", ["poetry.lock", "Pipfile.lock", "environment.yml"])
+def test_a_form_that_is_not_read_is_not_taken_for_requirements(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError):
+        detected(tmp_path, {name: "{}\n"}, from_=name)
