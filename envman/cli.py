@@ -92,14 +92,15 @@ def _request(ctx: click.Context, flags: dict[str, Any]) -> Request:
     console = Console(
         quiet=bool(chosen["quiet"]), verbose=bool(chosen["verbose"]), color=False if chosen["no_color"] else None
     )
-    folder = Path(os.path.abspath(chosen["folder"])) if chosen["folder"] else call.here()
+    folder = chosen["folder"] or call.here()
+    folder = folder if folder.is_absolute() else call.here() / folder
     if not folder.is_dir():
         raise UsageError(Problem(message=f"{folder} is not a folder", hint="-C takes the project's folder"))
     return Request(
         console=console,
         folder=folder,
         backend=chosen["backend"],
-        profiles=tuple(chosen["profiles"]) or None if chosen["profiles"] else None,
+        profiles=tuple(chosen["profiles"]) if chosen["profiles"] else None,
         locked=bool(chosen["locked"]),
         offline=bool(chosen["offline"]),
         yes=bool(chosen["yes"]),
@@ -302,7 +303,7 @@ def list_(ctx: click.Context, /, **flags: Any) -> int:
 @click.option("--upgrade", is_flag=True, help="Take the newest versions that the requirements allow.")
 @click.pass_context
 def lock(ctx: click.Context, /, upgrade: bool, **flags: Any) -> int:
-    """Write every version down, as pylock.toml to commit."""
+    """Write every version down, to commit: as pylock.toml, or in the project's own uv.lock."""
     from envman.verbs.lock import lock as verb
 
     return _answer(ctx, flags, lambda request: verb(request, upgrade=upgrade))

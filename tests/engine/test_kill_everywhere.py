@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.support.processes import alive
 from tests.support.scratch import Scratch
 
 pytestmark = pytest.mark.engine
@@ -32,24 +32,6 @@ def project(home: Path, index: str, name: str) -> Scratch:
     made = Scratch(home, index, name=name)
     made.write({"envman.toml": SPEC, "requirements.txt": "beta\ngamma\n"})
     return made
-
-
-def alive(session: int) -> list[str]:
-    """The processes of a session that still run, once they had a moment to end."""
-    end = time.monotonic() + 2
-    while True:
-        found = []
-        for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                facts = (entry / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-                # Nobody may be there to collect a dead orphan: that one has ended all the same.
-                if facts[0] != "Z" and int(facts[3]) == session:
-                    found.append((entry / "cmdline").read_text(encoding="utf-8").replace("\0", " "))
-            except OSError:
-                continue
-        if not found or time.monotonic() > end:
-            return found
-        time.sleep(0.05)
 
 
 def killed(shop: Scratch, *options: str) -> tuple[int, str]:

@@ -24,8 +24,8 @@ def log_of(outcome: Outcome) -> str:
     ("requirements", "variables", "told", "logged"),
     [
         ("nosuchpackage\n", {}, "a package does not exist", "nosuchpackage"),
-        ("alpha==1.0\nalpha==2.0\n", {}, "the requirements contradict each other", "alpha"),
-        ("alpha==9\n", {}, "the requirements contradict each other", "alpha"),
+        ("alpha==1.0\nalpha==2.0\n", {}, "no versions satisfy all that is asked for", "alpha"),
+        ("alpha==9\n", {}, "no versions satisfy all that is asked for", "alpha"),
         ("unbuildable\n", {}, "a package could not be built", BUILD_FAILURE),
         ("alpha\n", {"UV_DEFAULT_INDEX": NOWHERE, "UV_HTTP_RETRIES": "0"}, "cannot be reached", "127.0.0.1:9"),
     ],
