@@ -92,9 +92,13 @@ def end(folder: Path) -> None:
 
 def _wait(stream: IO[str], name_file: Path, console: Console) -> None:
     patience = _patience()
-    console.say(f"waiting for {_holder(name_file)} …")
     end = time.monotonic() + patience
+    time.sleep(_POLL)  # whoever has just begun has not left a name yet
+    told = False
     while not _try_lock(stream):
+        if not told:
+            console.say(f"waiting for {_holder(name_file)} …")
+            told = True
         if time.monotonic() > end:
             raise Busy(
                 Problem(
