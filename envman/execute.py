@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -27,12 +28,13 @@ class Log:
 
     file: Path
     masker: Masker
+    descriptor: int  # open for as long as we live: tools say hundreds of lines, and each is kept at once
 
     def write(self, text: str) -> None:
         """Add a line, secrets masked."""
+        line = self.masker.mask(text).rstrip("\n") + "\n"
         try:
-            with self.file.open("a", encoding="utf-8", errors="replace") as stream:
-                stream.write(self.masker.mask(text).rstrip("\n") + "\n")
+            os.write(self.descriptor, line.encode("utf-8", "replace"))
         except OSError as error:  # a full disk is met while writing, and then nobody says where
             raise OSError(error.errno, error.strerror, str(self.file)) from error
 
@@ -43,7 +45,8 @@ def open_log(folder: Path, command: str, masker: Masker) -> Log:
     file.parent.mkdir(parents=True, exist_ok=True)
     if file.exists() and file.stat().st_size > _LOG_LIMIT:
         file.replace(file.with_suffix(".log.1"))
-    log = Log(file=file, masker=masker)
+    descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    log = Log(file=file, masker=masker, descriptor=descriptor)
     log.write(f"\n=== envman {command}, {time.strftime('%Y-%m-%d %H:%M:%S')}")
     return log
 

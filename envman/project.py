@@ -126,7 +126,7 @@ def _python_request(root: Path, spec: Spec, packages: Source) -> PythonRequest:
     if isinstance(required, str):
         return PythonRequest(text=_valid_range(root, required), asked_by="requires-python")
     if packages.kind is Kind.PYLOCK:
-        locked = pylock.read(packages.files[0]).get("requires-python")
+        locked = pylock.head(packages.files[0]).get("requires-python")
         if isinstance(locked, str) and versions.is_valid(locked):
             return PythonRequest(text=locked, asked_by=packages.label)
     return PythonRequest(text="", asked_by="nobody")

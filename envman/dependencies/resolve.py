@@ -242,8 +242,9 @@ def _with_project(project: Project, lock: Path, target: Path) -> Path:
     """The lock, with the project itself added where its writer left it out."""
     declared = project.source.project.get("project")
     name = declared.get("name") if isinstance(declared, dict) else None
-    named = {installed.normal(entry["name"]) for entry in pylock.packages(pylock.read(lock))}
-    if not project.source.installs_project or not isinstance(name, str) or installed.normal(name) in named:
+    if not project.source.installs_project or not isinstance(name, str):
+        return lock
+    if installed.normal(name) in (installed.normal(entry["name"]) for entry in pylock.packages(pylock.read(lock))):
         return lock
     place = os.path.relpath(project.root, target.parent).replace(os.sep, "/")
     pylock.join(lock, {"packages": [{"name": name, "directory": {"path": place, "editable": True}}]}, target)

@@ -110,6 +110,8 @@ def _deciding_file(root: Path, python: Python, document: dict[str, Any], *, but:
 
 def _inputs_of(lock: Path) -> str | None:
     """The fingerprint that a lock of envman's says it was made from; None for anybody else's lock."""
+    if b"[tool.envman]" not in content(lock):
+        return None
     read = layer.read(lock)
     made_from = pyproject.table(read.table if read else {}, "tool", "envman").get("inputs")
     return made_from if isinstance(made_from, str) else None
