@@ -21,9 +21,9 @@ both is an error. It is found by walking up from the current folder. `envman che
 names every problem at once, each with file, line and column. `envman init` writes a file that holds every key as a
 comment, and a JSON Schema beside it that editors complete from.
 
-Keys of `[services.NAME]` are read and checked, but **no backend of this version starts services**: `check` and `up`
-warn about each. The same holds for the `docker` and `vagrant` backends: they are planned and not there yet, so a spec
-that names them, or holds a table `[docker]` or `[vagrant]`, is refused.
+At venv level, services with `use` are servers of the catalogue, and services with `run` are processes of the project;
+services with `image` need a container engine, and `check` and `up` say so. The `docker` and `vagrant` backends are
+planned and not there yet, so a spec that names them, or holds a table `[docker]` or `[vagrant]`, is refused.
 
 ## Which files count
 
@@ -49,6 +49,8 @@ Each key names a variable; its value is a string or an integer. The value may ho
 | `{ports.NAME.inside}` | the port that a program of the project should listen on |
 | `{ports.NAME.host}` | the port under which this machine reaches it; at venv level the same |
 | `{ports.NAME.bind}` | the address to listen on |
+| `{services.NAME.url}` | how a client reaches the service, password included |
+| `{services.NAME.host}`, `.port`, `.user`, `.password`, `.name` | the parts of it; `name` is the database |
 | `${VAR}` | the variable VAR of this machine, which must be set |
 | `${VAR:-text}` | the same, or the text where VAR is empty or not set |
 | `{{` and `}}` | a brace |

@@ -49,7 +49,21 @@ class Observed:
     drift: tuple[Drift, ...] = ()
     # Ports of this machine that it holds now. None: it never holds any, the project's own programs do.
     ports: frozenset[int] | None = None
+    services: Mapping[str, Serving] = field(default_factory=dict)  # those of the spec, and others that still run
+    stops: bool = False  # whether all this can end without a trace in any file: then the hot path asks `alive`
     detail: Any = None  # the backend's own findings
+
+
+@frozen
+class Serving:
+    """A service as it is found."""
+
+    state: State
+    source: str = ""  # binary, wheel, container
+    version: str = ""
+    port: int | None = None  # of this machine
+    since: int | None = None  # seconds of the epoch
+    why: str = ""  # it is not running, as far as that is known
 
 
 @frozen
@@ -90,8 +104,8 @@ class Backend(Protocol):
     RANK: int  # the lowest is used where nobody chose
     ENTER: str  # the import-light module with `enter` and `change`, which the hot path loads
     OPTIONS: Shape[Any] | None  # the shape of its own table in the spec
+    GROWS: bool  # whether what it made grows without a trace in any file
     DEPENDS: Sequence[str]  # variables that lead to another engine: what is known holds for their values
-    STOPS: bool  # whether it can stop without a trace in any file: then ENTER has `alive`, and the hot path asks it
 
     def missing(self, environ: Mapping[str, str]) -> Sequence[Problem]:
         """What keeps this machine from running it, each with the command that mends it. Quick."""
@@ -156,7 +170,7 @@ class Enter(Protocol):
 
 
 class Stopping(Enter, Protocol):
-    """The hot half of a backend that STOPS."""
+    """The hot half of a backend whose environment can stop."""
 
     def alive(self, place: Mapping[str, str], environ: Mapping[str, str]) -> bool:
         """Whether it still runs. The question must cost a few milliseconds."""

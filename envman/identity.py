@@ -138,6 +138,8 @@ def forget(identity: Identity, *, data: bool) -> None:
         (identity.folder / _RECORD).unlink(missing_ok=True)
         if isinstance(root, str):
             _root_index(Path(root)).unlink(missing_ok=True)
+    if data:
+        remove_tree(Path(paths.reachable_folder()) / "projects" / identity.id)
     for entry in list(identity.folder.iterdir()) if identity.folder.exists() else ():
         if not keeps or entry.name not in (_DATA, _RECORD):
             remove_tree(entry)

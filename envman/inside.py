@@ -8,10 +8,11 @@ from pathlib import Path
 from envman import variables
 from envman.dependencies import uv
 from envman.errors import UsageError
-from envman.frozen import frozen
+from envman.frozen import field, frozen
 from envman.problem import Problem
 from envman.project import Project
 from envman.secrets import Masker
+from envman.services import facts, passwords
 from envman.spec import layer
 from envman.spec.template import HostVariable, Literal, Reference, Template
 from envman.variables import VariableError
@@ -32,6 +33,7 @@ class Viewpoint:
     root: str  # the project's folder
     ports: Mapping[str, Listening]
     bundle: str | None  # the certificates that the spec names, where it names a file
+    services: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # url, host, port, user, password, name
 
 
 def on_host(project: Project) -> Viewpoint:
@@ -43,6 +45,7 @@ def on_host(project: Project) -> Viewpoint:
             name: Listening(port=project.ports.get(name, port.port), address=port.bind)
             for name, port in spec.ports.items()
         },
+        services=facts.on_host(project) if spec.services else {},
         bundle=uv.own_bundle(spec.network, project.root),
     )
 
@@ -56,9 +59,8 @@ def _reference(name: str, project: Project, view: Viewpoint) -> str:
         if fact == "host":
             return str(project.ports.get(port, project.spec.ports[port].port))
         return view.ports[port].address if fact == "bind" else str(view.ports[port].port)
-    raise UsageError(
-        Problem(message=f"{{{name}}} has no value: no service runs here", hint="remove the variable for now", key="env")
-    )
+    service, fact = rest
+    return view.services[service][fact]
 
 
 def _parts(template: Template, project: Project, view: Viewpoint) -> list[str]:
@@ -110,6 +112,7 @@ def masker(project: Project, environ: Mapping[str, str]) -> Masker:
     for template in project.spec.env.variables.values():
         secret += [environ.get(part.name, "") for part in template if isinstance(part, HostVariable)]
     secret += [value for name, value in environ.items() if _names_credential(name)]
+    secret += passwords.of(project.identity).values()
     return Masker(value for value in secret if value)
 
 

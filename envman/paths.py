@@ -31,6 +31,11 @@ def cache_folder() -> str:
     )
 
 
+def reachable_folder() -> str:
+    """Where root keeps the files of servers that refuse to be root: nobody else can look into root's own folders."""
+    return "/var/lib/envman"
+
+
 def project_folder(identity: str) -> str:
     """The folder of one project's state, under the data folder."""
     return os.path.join(data_folder(), "projects", identity)

@@ -25,6 +25,7 @@ class Step:
     reason: str
     operation: object
     changes: tuple[str, ...] = ()
+    after_setup: bool = False  # whether it needs what the setup hooks do
     renews: bool = False  # whether what the setup hooks were done for is another one afterwards
 
     def as_json(self) -> dict[str, Any]:

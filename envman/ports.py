@@ -13,6 +13,8 @@ from envman.errors import PortTaken, UsageError
 from envman.identity import Identity
 from envman.problem import Problem
 from envman.project import Project
+from envman.services import facts
+from envman.spec.model import Port
 
 _TRIES = 200
 
@@ -90,16 +92,20 @@ def _command(process: Path) -> str:
     return shortened("".join(letter for letter in said if letter.isprintable() or letter.isspace()), 60)
 
 
-def allocate(project: Project, held: frozenset[int] | None) -> tuple[dict[str, int], list[Problem]]:
+def allocate(
+    project: Project, held: frozenset[int] | None, serving: frozenset[int] = frozenset()
+) -> tuple[dict[str, int], list[Problem]]:
     """A port for every name of the spec, and what to tell about those that are not the asked ones.
 
     `held` are the ports that the backend itself holds for the project now; None where the project's programs do.
+    `serving` are those of its services that run.
     """
     others = _held_by_projects(project.identity)
-    strict = {port.port for port in project.spec.ports.values() if port.strict}
-    given = _remembered(project, strict, held)
+    wanted = _wanted(project)
+    strict = {port.port for port in wanted.values() if port.strict}
+    given = _remembered(project, strict, held, serving)
     told: list[Problem] = []
-    for name, asked in project.spec.ports.items():
+    for name, asked in wanted.items():
         if name in given:
             continue
         taken = set(given.values()) | ((strict - {asked.port}) if asked.strict else strict)
@@ -114,21 +120,39 @@ def allocate(project: Project, held: frozenset[int] | None) -> tuple[dict[str, i
         told.append(
             Problem(message=f"port {asked.port} is taken by {by}; {name} uses {given[name]}", key=f"ports.{name}")
         )
-    return {name: given[name] for name in project.spec.ports}, told
+    return {name: given[name] for name in wanted}, told
 
 
-def _remembered(project: Project, strict: set[int], held: frozenset[int] | None) -> dict[str, int]:
+def _wanted(project: Project) -> dict[str, Port]:
+    """The ports of the project's own programs, and of its services, which take the next free one in silence."""
+    found = dict(project.spec.ports)
+    for name, service in project.spec.services.items():
+        number = facts.wanted_port(service)
+        if number is not None:
+            found[facts.port_name(name)] = Port(port=number)
+    return found
+
+
+def asked(project: Project) -> dict[str, int]:
+    """What the spec asks for, by the names under which ports are remembered."""
+    return {name: port.port for name, port in _wanted(project).items()}
+
+
+def _remembered(
+    project: Project, strict: set[int], held: frozenset[int] | None, serving: frozenset[int]
+) -> dict[str, int]:
     """The ports of before that still stand: the spec asks for the same, and nothing else has a better right."""
     before_asked = project.memory.get("asked_ports")
     kept: dict[str, int] = {}
-    for name, asked in project.spec.ports.items():
+    for name, asked in _wanted(project).items():
         before = project.ports.get(name)
         if before is None or not isinstance(before_asked, Mapping) or before_asked.get(name) != asked.port:
             continue
         if before != asked.port and (asked.strict or before in strict):
             continue
         # Where the project's own programs listen, a busy port is most likely one of them.
-        if before not in kept.values() and (held is None or before in held or is_free(before, asked.bind)):
+        ours = before in serving or (name in project.spec.ports if held is None else before in held)
+        if before not in kept.values() and (ours or is_free(before, asked.bind)):
             kept[name] = before
     return kept
 

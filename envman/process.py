@@ -29,12 +29,29 @@ class Completed:
         return "\n".join(self.output.rstrip().splitlines()[-count:])
 
 
-def capture(argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: str | None = None) -> Completed:
-    """Run a short command and keep its standard output alone."""
+def capture(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: str | None = None,
+    said: str = "",
+    user: int | None = None,
+) -> Completed:
+    """Run a short command, which may read something and be another user, and keep its standard output alone."""
     import subprocess
 
     done = subprocess.run(
-        argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
+        argv,
+        env=env,
+        cwd=cwd,
+        input=said,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        user=user,
+        group=user,
+        extra_groups=None if user is None else [],
     )
     return Completed(argv, done.returncode, done.stdout if done.returncode == 0 else done.stdout + done.stderr)
 
@@ -94,6 +111,50 @@ def _start(argv: Sequence[str], env: Mapping[str, str], cwd: str, *, merge: bool
             _end(child)
         raise KeyboardInterrupt
     return child
+
+
+class Stayed:
+    """A process that stays when we go, once it is told to: until then it goes with us."""
+
+    def __init__(self, argv: Sequence[str], told: bytes, log: str) -> None:
+        import subprocess
+
+        with open(log, "ab") as errors:
+            self._child = subprocess.Popen(
+                argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors, env={}, cwd="/"
+            )
+        self.pid = self._child.pid
+        self._say(told)
+
+    def _say(self, data: bytes) -> None:
+        if self._child.stdin is None:
+            return
+        try:
+            self._child.stdin.write(data)
+            self._child.stdin.flush()
+        except BrokenPipeError:
+            pass  # it has ended, and its log says why
+
+    def keep(self) -> None:
+        """Let it live on its own."""
+        self._say(b"+")
+        self._leave()
+
+    def give_up(self) -> None:
+        """Let it go, with all that it has started, and wait until it has."""
+        self._leave()
+        self._child.wait()
+
+    def _leave(self) -> None:
+        if self._child.stdin is not None:
+            try:
+                self._child.stdin.close()
+            except BrokenPipeError:
+                pass
+
+    def has_ended(self) -> bool:
+        """Whether it is gone already."""
+        return self._child.poll() is not None
 
 
 def _end(child: subprocess.Popen[str]) -> None:

@@ -16,6 +16,7 @@ from envman.frozen import frozen
 from envman.identity import Identity
 from envman.interpreters import Request as PythonRequest
 from envman.problem import Problem
+from envman.services import catalogue
 from envman.spec import layer, load
 from envman.spec.model import Spec
 from envman.spec.shape import Shape
@@ -169,7 +170,7 @@ def open_project(
     check_owner(root, environ)
     if profiles is None and environ.get("ENVMAN_PROFILE"):
         profiles = environ["ENVMAN_PROFILE"].split(",")
-    loaded = load.load(root, profiles=profiles, backends=shapes)
+    loaded = load.load(root, profiles=profiles, backends=shapes, recipes=catalogue.names)
     _check_bundle(root, loaded.spec)
     packages = source.detect(root, loaded.spec.python)
     if loaded.file is None and packages.kind is Kind.NOTHING and packages.not_read:

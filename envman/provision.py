@@ -25,7 +25,7 @@ from envman import (
 )
 from envman.active import Active
 from envman.answer import envelope
-from envman.backend import Backend, Observed
+from envman.backend import Backend, Observed, State
 from envman.console import Console
 from envman.dependencies.source import Kind
 from envman.errors import UsageError
@@ -37,6 +37,7 @@ from envman.problem import Problem
 from envman.project import Project
 from envman.ready import Ready
 from envman.request import Request
+from envman.services import passwords
 
 
 @frozen
@@ -61,7 +62,12 @@ def make_plan(project: Project, backend: Backend, observed: Observed, *, start: 
         renewed=any(step.renews for step in steps),
         start=start,
     )
-    return Plan(backend=backend.NAME, goal=Goal.UP, steps=(*steps, *after))
+    # The setup may need the project's databases, and its processes may need the setup.
+    first = [step for step in steps if not step.after_setup]
+    last = [step for step in steps if step.after_setup]
+    setup = [step for step in after if step.name == "setup"]
+    begin = [step for step in after if step.name != "setup"]
+    return Plan(backend=backend.NAME, goal=Goal.UP, steps=(*first, *setup, *last, *begin))
 
 
 def turn_folder(root: Path) -> Path:
@@ -73,6 +79,7 @@ def turn_folder(root: Path) -> Path:
 def _claimed(project: Project) -> Project:
     try:
         own = identity.claim(project.root, project.name)
+        passwords.ensure(own, project.spec.services)
     except OSError as error:
         problem = Problem(
             message=f"{project.generated} cannot be written: {error.strerror}",
@@ -86,9 +93,10 @@ def _remembered(project: Project) -> Project:
     return replace(project, memory=identity.recall(project.identity))
 
 
-def _with_ports(project: Project, held: frozenset[int] | None) -> tuple[Project, list[Problem]]:
-    given, told = ports.allocate(project, held)
-    asked = {name: port.port for name, port in project.spec.ports.items()}
+def _with_ports(project: Project, observed: Observed) -> tuple[Project, list[Problem]]:
+    running = [one.port for one in observed.services.values() if one.state is State.RUNNING and one.port]
+    given, told = ports.allocate(project, observed.ports, frozenset(running))
+    asked = ports.asked(project)
     if project.identity and (given != project.ports or project.memory.get("asked_ports") != asked):
         identity.remember(project.identity, ports=given, asked_ports=asked)
     return replace(project, ports=given), told
@@ -111,7 +119,7 @@ def provision(request: Request, command: str, *, start: bool, announce: bool) ->
         _require_lock(request, project)
         folder = project.folder or Path(paths.data_folder())
         observed = backend.observe(project, request.environ)
-        project, told = _with_ports(project, observed.ports)
+        project, told = _with_ports(project, observed)
         inside.resolve(project, backend.viewpoint(project), request.environ)
         plan = make_plan(project, backend, observed, start=start)
         found = replace(found, project=project)
@@ -185,7 +193,7 @@ def write_ready(found: Active, observed: Observed) -> None:
     file.facts = {
         "spec": str(project.spec_file or ""),
         "start": "1" if project.spec.hooks.start else "",
-        "stops": "1" if backend.STOPS else "",
+        "stops": "1" if observed.stops else "",
         "status": standing.text(found, observed, Console(color=False)),
         "status --json": envelope("status", ok=True, result=standing.describe(found, observed), problems=()),
     }

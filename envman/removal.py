@@ -87,5 +87,5 @@ def size(project: Project, environ: Mapping[str, str]) -> tuple[int, bool]:
             lasts = False
             continue
         total += sum(one.usage(project, environ).disk.values())
-        lasts = lasts and not one.STOPS
+        lasts = lasts and not one.GROWS
     return total, lasts

@@ -6,8 +6,9 @@ from typing import Any
 
 from envman import hooks, state
 from envman.active import Active
-from envman.backend import Drift, Observed, State
+from envman.backend import Drift, Observed, Serving, State
 from envman.console import Console, columns
+from envman.inside import Viewpoint
 
 _NEXT = {State.ABSENT: "not created yet", State.STOPPED: "everything is kept"}
 _COLORS = {State.RUNNING: "green", State.DEGRADED: "yellow", State.PARTIAL: "yellow"}
@@ -28,12 +29,27 @@ def describe(found: Active, observed: Observed) -> dict[str, Any]:
         "state": str(state_of(found, observed)),
         "python": {"version": observed.python or None, "executable": observed.executable or None},
         "packages": len(observed.packages),
-        "services": {},
+        "services": {name: _service(name, one, view) for name, one in observed.services.items()},
         "ports": {
             name: {"inside": view.ports[name].port, "host": project.ports.get(name), "bind": port.bind}
             for name, port in project.spec.ports.items()
         },
         "drift": [{"input": one.input, "why": one.why, "fix": one.fix} for one in drift(found, observed)],
+    }
+
+
+def _service(name: str, one: Serving, view: Viewpoint) -> dict[str, Any]:
+    facts = view.services.get(name, {})
+    # The password is in the variables of whoever runs inside, and in no answer.
+    url = facts.get("url", "").replace(facts.get("password") or "\0", "•••")
+    address = {"host": facts.get("host"), "port": one.port, "url": url or None}
+    return {
+        "state": str(one.state),
+        "source": one.source or None,
+        "version": one.version or None,
+        "since": one.since,
+        "inside": address,
+        "host": address,
     }
 
 
@@ -64,6 +80,13 @@ def state_of(found: Active, observed: Observed) -> State:
     return State.PARTIAL if _pending_hooks(found, observed) else observed.state
 
 
+def _said(one: Serving) -> str:
+    where = f" on 127.0.0.1:{one.port}" if one.port and one.state is State.RUNNING else ""
+    what = f" {one.version}" if one.version else ""
+    how = f" ({one.source})" if one.source else ""
+    return f"{one.state}{what}{where}{how}" + (f", {one.why}" if one.why else "")
+
+
 def text(found: Active, observed: Observed, console: Console) -> str:
     """The lines for people."""
     project = found.project
@@ -75,6 +98,7 @@ def text(found: Active, observed: Observed, console: Console) -> str:
     if observed.generation:
         rows += [("python", observed.executable), ("packages", f"{len(observed.packages)} from {project.source.label}")]
     rows += [(f"port {name}", str(project.ports.get(name, "not chosen yet"))) for name in project.spec.ports]
+    rows += [(name, _said(one)) for name, one in observed.services.items()]
     lines += [f"  {line}" for line in columns(rows)]
     lines += [
         f"  {console.style('drift', 'yellow', out=True)} {one.input}: {one.why}  {console.marks[3]} {one.fix}"

@@ -19,6 +19,7 @@ from envman.problem import Problem
 from envman_venv import layout, marker, pip, template
 from envman_venv.marker import Marker
 from envman_venv.operations import CreateEnvironment, FetchPython, InstallPackages, RemoveEnvironment
+from envman_venv.services.operations import FetchServer, StartService, StopService
 
 
 @singledispatch
@@ -195,6 +196,27 @@ def _other_disk(prefix: Path, job: Job) -> bool:
         )
     except OSError:
         return False
+
+
+@_apply.register
+def _fetch_server(operation: FetchServer, job: Job) -> str | None:
+    from envman_venv.services import apply as services
+
+    return services.fetch(operation, job)
+
+
+@_apply.register
+def _start_service(operation: StartService, job: Job) -> str | None:
+    from envman_venv.services import apply as services
+
+    return services.start(operation, job)
+
+
+@_apply.register
+def _stop_service(operation: StopService, job: Job) -> str | None:
+    from envman_venv.services import apply as services
+
+    return services.stop(operation, job)
 
 
 @_apply.register

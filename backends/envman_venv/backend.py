@@ -11,7 +11,7 @@ from envman_venv.observe import observe, place, usage, watched
 from envman_venv.plan import plan
 
 __all__ = [
-    "DEPENDS", "ENTER", "NAME", "OPTIONS", "RANK", "STOPS", "SUMMARY",
+    "DEPENDS", "ENTER", "GROWS", "NAME", "OPTIONS", "RANK", "SUMMARY",
     "apply", "check", "facts", "missing", "observe", "place", "plan", "usage", "viewpoint", "watched",
 ]  # fmt: skip
 
@@ -21,7 +21,7 @@ RANK = 0
 ENTER = "envman_venv.enter"
 OPTIONS = None
 DEPENDS = ()
-STOPS = False
+GROWS = False
 
 viewpoint = inside.on_host
 

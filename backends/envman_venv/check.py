@@ -28,9 +28,8 @@ def check(spec: Spec) -> list[Fault]:
     return [
         *([Fault(("system", "packages"), *lacking)] if lacking else []),
         *(
-            Fault(
-                ("services", name), "the venv backend of this version starts no services", "start it yourself, for now"
-            )
-            for name in spec.services
+            Fault(("services", name, "image"), "an image needs a container engine", "use = or run = works here")
+            for name, service in spec.services.items()
+            if service.image is not None
         ),
     ]

@@ -28,6 +28,16 @@ def change(place: Mapping[str, str], variables: Mapping[str, str]) -> Change:
     )
 
 
+def alive(place: Mapping[str, str], environ: Mapping[str, str]) -> bool:
+    """Whether the services of the project still run; the environment itself is a folder, and stays."""
+    files = place.get("leases", "")
+    if not files:
+        return True
+    from envman.services import lease
+
+    return all(lease.holds(lease.read(file)) for file in files.split("\n"))
+
+
 def execute(
     place: Mapping[str, str],
     variables: Mapping[str, str],
@@ -36,6 +46,8 @@ def execute(
     cwd: str,
 ) -> int | None:
     """Become the command: nothing of envman stays between it and the terminal."""
+    if not alive(place, environ):
+        return None
     from envman import process
 
     inner, env, folder = enter(place, variables, environ, argv, cwd)

@@ -7,14 +7,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from envman import interpreters
-from envman.backend import Drift, Observed, State, Usage
+from envman.backend import Drift, Observed, Serving, State, Usage
 from envman.dependencies import installed, resolve
 from envman.files import size_of
-from envman.frozen import frozen
+from envman.frozen import field, frozen
 from envman.interpreters import Interpreter
 from envman.project import Project
+from envman.services import catalogue
 from envman_venv import layout, marker
 from envman_venv.marker import Marker
+from envman_venv.services import observe as services
+from envman_venv.services import servers
+from envman_venv.services.servers import Server, Wanting
 
 
 @frozen
@@ -30,6 +34,7 @@ class Findings:
     others: tuple[str, ...]  # the interpreters that there are, for the message when none fits
     missing: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()  # packages that nobody wrote down
+    servers: Mapping[str, Server | Wanting] = field(default_factory=dict)  # of the services that do not run
 
 
 def _unusable(project: Project, prefix: Path, found: Marker) -> str | None:
@@ -79,6 +84,7 @@ def observe(project: Project, environ: Mapping[str, str]) -> Observed:
         chosen = interpreters.choose(project.python, others, environ, before=_before(project, found))
     present = installed.read(layout.site_packages(prefix, found.python)) if found and not unusable else {}
     wanted = found.installed if found else {}
+    serving = services.observe(project)
     findings = Findings(
         prefix=prefix,
         foreign=prefix != project.root / ".venv" and layout.is_foreign(project.root / ".venv"),
@@ -89,11 +95,13 @@ def observe(project: Project, environ: Mapping[str, str]) -> Observed:
         others=tuple(str(one) for one in others),
         missing=tuple(sorted(name for name in wanted if present.get(name) != wanted[name])) if not unusable else (),
         strangers=tuple(f"{name} {present[name]}" for name in present if name not in wanted),
+        servers=_servers(project, serving, environ),
     )
     complete = found is not None and not unusable and bool(found.fingerprint)
     drift = _drift(project, findings) if complete else _unfinished(findings)
+    drift = (*drift, *_service_drift(serving)) if complete else drift
     return Observed(
-        state=_state(found, complete, drift),
+        state=_state(found, complete, drift, serving),
         generation=found.generation if found and not unusable else "",
         python=found.python if found else "",
         target_python=_target(project, found, chosen, stays=broken is None),
@@ -101,15 +109,40 @@ def observe(project: Project, environ: Mapping[str, str]) -> Observed:
         packages=present,
         packages_fingerprint=found.fingerprint if found and not unusable else "",
         drift=drift,
+        services=serving,
+        stops=bool(serving),
         detail=findings,
     )
 
 
-def _state(found: Marker | None, complete: bool, drift: Sequence[Drift]) -> State:
+def _servers(
+    project: Project, serving: Mapping[str, Serving], environ: Mapping[str, str]
+) -> dict[str, Server | Wanting]:
+    found: dict[str, Server | Wanting] = {}
+    for name, service in project.spec.services.items():
+        if service.use and serving[name].state is not State.RUNNING:
+            found[name] = servers.find(catalogue.find(service.use), service, environ)
+    return found
+
+
+def _service_drift(serving: Mapping[str, Serving]) -> tuple[Drift, ...]:
+    return tuple(
+        Drift(input=f"services.{name}", why=one.why or "does not run", fix="envman up")
+        for name, one in serving.items()
+        if one.state is State.DEGRADED
+    )
+
+
+def _state(found: Marker | None, complete: bool, drift: Sequence[Drift], serving: Mapping[str, Serving]) -> State:
     if found is None:
         return State.ABSENT
     if not complete:
         return State.PARTIAL
+    states = [one.state for one in serving.values()]
+    if states and all(one in (State.ABSENT, State.STOPPED) for one in states):
+        return State.STOPPED
+    if any(one is not State.RUNNING for one in states):
+        return State.DEGRADED
     return State.DEGRADED if any(one.input == "environment" for one in drift) else State.RUNNING
 
 
@@ -144,7 +177,14 @@ def _drift(project: Project, findings: Findings) -> tuple[Drift, ...]:
 def place(project: Project, observed: Observed) -> dict[str, str]:
     """What `enter` needs."""
     findings: Findings = observed.detail
-    return {"prefix": str(findings.prefix), "label": project.name, "generation": observed.generation}
+    leases = services.leases(project.identity)
+    files = [leases[name] for name in project.spec.services if name in leases]
+    return {
+        "prefix": str(findings.prefix),
+        "label": project.name,
+        "generation": observed.generation,
+        "leases": "\n".join(files),
+    }
 
 
 def watched(project: Project, observed: Observed) -> list[str]:

@@ -8,22 +8,24 @@ from envman.plan import Goal, Step
 from envman.project import Project
 from envman_venv.observe import Findings
 from envman_venv.operations import CreateEnvironment, FetchPython, InstallPackages, RemoveEnvironment
+from envman_venv.services import plan as services
 
 
 def plan(project: Project, observed: Observed, goal: Goal) -> tuple[Step, ...]:
     """The steps to the goal."""
     findings: Findings = observed.detail
+    serving = services.plan(project, observed, findings.servers, goal)
     if goal is Goal.DESTROY:
-        return _destroy(findings)
+        return (*serving, *_destroy(findings))
     if goal is Goal.DOWN:
-        return ()
+        return serving
     creates = findings.marker is None or findings.broken is not None
     python = observed.target_python
     creating = _create(project, findings) if creates else ()
     resolving = resolve.steps(project, python, str(findings.chosen.path) if findings.chosen else observed.executable)
     # What cannot be resolved must not cost the environment that is there.
     before = (*resolving, *creating) if findings.marker else (*creating, *resolving)
-    return (*before, *_packages(project, observed, python, creates=creates))
+    return (*before, *_packages(project, observed, python, creates=creates), *serving)
 
 
 def _create(project: Project, findings: Findings) -> tuple[Step, ...]:

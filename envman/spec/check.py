@@ -40,6 +40,14 @@ def _service_faults(name: str, service: Service, spec: Spec) -> Iterator[Fault]:
             yield Fault((*path, "needs", index), f'there is no service "{needed}"', suggestion(needed, spec.services))
 
 
+def recipe_faults(spec: Spec, recipes: Sequence[str]) -> Iterator[Fault]:
+    """Services that ask for a recipe which the catalogue does not have."""
+    for name, service in spec.services.items():
+        if service.use is not None and service.use not in recipes:
+            hint = suggestion(service.use, recipes)
+            yield Fault(("services", name, "use"), f'there is no recipe "{service.use}" in the catalogue', hint)
+
+
 def _cycle_faults(spec: Spec) -> Iterator[Fault]:
     done: set[str] = set()
 

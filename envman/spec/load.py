@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +157,11 @@ def _parse(
 
 
 def load(
-    root: Path, *, profiles: Sequence[str] | None = None, backends: Mapping[str, shape.Shape[Any]] | None = None
+    root: Path,
+    *,
+    profiles: Sequence[str] | None = None,
+    backends: Mapping[str, shape.Shape[Any]] | None = None,
+    recipes: Callable[[], Sequence[str]] | None = None,
 ) -> Loaded:
     """The spec of a project folder; raises UsageError with every problem of every file."""
     backends = backends or {}
@@ -182,6 +186,9 @@ def load(
         own, _ = _split_options(one.table, backends)
         _SPEC.parse(own, (), _but_missing(faults.of(one)))
     spec = _parse(layers, merged, backends, faults)
+    if spec is not None and spec.services and recipes is not None:
+        for fault in check.recipe_faults(spec, recipes()):
+            faults.of_any(layers)(fault)
     problems = faults.sorted() + _profile_problems(base, chosen)
     if problems or spec is None:
         raise UsageError(problems)

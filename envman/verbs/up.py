@@ -32,7 +32,7 @@ def nothing_to_do(summary: str) -> str:
 
 def _hints(done: Provisioned) -> list[str]:
     project = done.active.project
-    hints = [f"  port {name}: {port}" for name, port in project.ports.items()] if done.plan.steps else []
+    hints = [f"  port {name}: {project.ports[name]}" for name in project.spec.ports] if done.plan.steps else []
     if done.plan.steps and done.observed.executable and ".envman" in done.observed.executable:
         hints.append(f"  for editors, the interpreter is {done.observed.executable}")
     if done.plan.steps and project.spec_file is None:

@@ -11,7 +11,8 @@ from envman.errors import UsageError
 from envman.frozen import replace
 from envman.inside import Listening, Viewpoint
 from envman.project import Project
-from tests.support.folders import opened
+from envman.services import passwords
+from tests.support.folders import claimed, opened
 
 
 def resolved(project: Project, environ: dict[str, str]) -> dict[str, str]:
@@ -69,10 +70,15 @@ def test_a_port_that_is_not_chosen_yet_is_the_asked_one(tmp_path: Path) -> None:
     assert resolved(project, {}) == {"X": "8000"}
 
 
-def test_a_reference_to_a_service_is_refused_while_no_service_runs(tmp_path: Path) -> None:
-    project = opened(tmp_path, '[services.db]\nuse = "postgres"\n[env]\nX = "{services.db.url}"\n')
-    with pytest.raises(UsageError, match="no service runs here"):
-        resolved(project, {})
+def test_a_service_is_named_by_its_address_its_user_and_its_password(tmp_path: Path) -> None:
+    spec = '[services.db]\nuse = "postgres"\n[env]\nX = "{services.db.url} {services.db.port}"\n'
+    project = claimed(tmp_path, spec)
+    assert project.identity
+    passwords.ensure(project.identity, ["db"])
+    secret = passwords.of(project.identity)["db"]
+    project = replace(project, ports={"services.db": 54321})
+    assert resolved(project, {}) == {"X": f"postgresql://app:{secret}@127.0.0.1:54321/app 54321"}
+    assert inside.masker(project, {}).mask(f"a {secret} b") == "a ••• b"
 
 
 def test_the_spec_wins_over_env_files_and_later_files_over_earlier_ones(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ RANK = 80
 ENTER = "tests.support.box_backend"
 OPTIONS = None
 DEPENDS = ("BOX_HOST",)
-STOPS = True
+GROWS = True
 
 
 def _folder(project: Project, environ: Mapping[str, str]) -> Path:
@@ -51,6 +51,7 @@ def observe(project: Project, environ: Mapping[str, str]) -> Observed:
         python=platform.python_version() if folder.exists() else "",
         target_python=platform.python_version(),
         executable=sys.executable,
+        stops=True,
         ports=frozenset(project.ports.values()) if running else frozenset(),
         detail=folder,
     )

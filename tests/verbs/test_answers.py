@@ -235,16 +235,18 @@ def test_what_follows_a_task_completes_as_files(shop: Scratch) -> None:
     assert said.out.splitlines() == ["file,te"]
 
 
-def test_a_services_table_is_told_not_to_run_here(scratch: Scratch) -> None:
-    scratch.write({"envman.toml": '[services.db]\nuse = "postgres"\n', "requirements.txt": "alpha\n"})
-    for command in ("check", "up"):
-        said = scratch.envman(command)
-        assert said.code == 0
-        assert "services.db" in said.err
-    scratch.write({"envman.toml": '[env]\nURL = "{services.db.url}"\n[services.db]\nuse = "postgres"\n'})
-    refused = scratch.envman("up")
-    assert refused.code == 2
-    assert "services.db.url" in refused.err
+def test_a_recipe_that_there_is_not_is_answered_with_the_nearest(scratch: Scratch) -> None:
+    scratch.write({"envman.toml": '[services.db]\nuse = "postgers"\n', "requirements.txt": "alpha\n"})
+    said = scratch.envman("check")
+    assert said.code == 2
+    assert 'envman.toml:2:1: services.db.use: there is no recipe "postgers" in the catalogue' in said.err
+    assert 'did you mean "postgres"?' in said.err
+
+
+def test_an_image_is_told_not_to_run_here(scratch: Scratch) -> None:
+    scratch.write({"envman.toml": '[services.search]\nimage = "search:1"\n', "requirements.txt": "alpha\n"})
+    said = scratch.envman("check")
+    assert (said.code, "services.search.image" in said.err) == (0, True)
 
 
 def test_a_missing_system_package_is_named_with_the_line_that_installs_it(scratch: Scratch) -> None:

