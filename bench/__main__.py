@@ -8,10 +8,11 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import peers
+from bench import peers, rows, services
 from bench.measure import Figure, machine
-from bench.rows import ROWS, Bench, chosen
+from bench.rows import Bench
 
+_ROWS = {**rows.ROWS, **services.ROWS}
 _RESULTS = Path(__file__).parent / "results" / "latest.json"
 
 
@@ -27,16 +28,16 @@ def _line(figure: Figure) -> str:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--rows", nargs="*", default=[], choices=list(ROWS), help="only these")
+    parser.add_argument("--rows", nargs="*", default=[], choices=list(_ROWS), help="only these")
     parser.add_argument("--runs", type=int, default=15, help="runs of each fast row (default 15)")
     arguments = parser.parse_args()
     tools = peers.install()
     print(f"{machine()}\n  {'':<36} {'median':>12} {'range, ms':>14}  {'ours / it':>6}  bar")
     results = {}
-    for name, row in chosen(arguments.rows):
+    for name in arguments.rows or _ROWS:
         # A folder on the same disk as the caches: uv links files instead of copying them, as it does for everybody.
         with tempfile.TemporaryDirectory(dir=peers.folder().parent) as folder:
-            figures = row(Bench(folder=Path(folder), peers=tools), arguments.runs)
+            figures = _ROWS[name](Bench(folder=Path(folder), peers=tools), arguments.runs)
         results[name] = [asdict(figure) for figure in figures]
         print(f"{name}\n" + "\n".join(map(_line, figures)), flush=True)
     _RESULTS.parent.mkdir(exist_ok=True)

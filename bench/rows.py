@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -245,10 +245,3 @@ ROWS: dict[str, Callable[[Bench, int], list[Figure]]] = {
     "cold-poetry": lambda bench, runs: up_cold_poetry(bench, max(runs // 5, 3)),
     "known": lambda bench, runs: known_environments(bench, max(runs // 2, 3)),
 }
-
-
-def chosen(names: Sequence[str]) -> Iterator[tuple[str, Callable[[Bench, int], list[Figure]]]]:
-    """The rows of those names, all of them when none is named."""
-    for name, row in ROWS.items():
-        if not names or name in names:
-            yield name, row

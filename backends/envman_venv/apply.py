@@ -145,7 +145,9 @@ def _install(operation: InstallPackages, job: Job) -> str | None:
     marker.write(prefix, begun)
     try:
         files = resolve.artefacts(job, note.python, note.base)
-        if uv.find():
+        if not files and not before:
+            pass  # a project of services alone: there is nothing to install, and nothing to remove
+        elif uv.find():
             _with_uv(prefix, files, job, exact=operation.exact, afresh=operation.afresh)
         else:
             pip.install(layout.executable(prefix), files, job, exact=operation.exact)

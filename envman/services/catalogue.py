@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import envman_templates
@@ -16,6 +17,7 @@ def names() -> list[str]:
     return sorted(file.stem for file in _FOLDER.glob("*.toml"))
 
 
+@cache
 def find(name: str) -> Recipe:
     """The recipe of that name."""
     return recipe.read(_FOLDER / f"{name}.toml")

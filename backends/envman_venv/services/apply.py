@@ -170,8 +170,13 @@ def _not_here(recipe: Recipe, service: Service, wanting: Wanting) -> EngineMissi
 
 
 def stop(operation: StopService, job: Job) -> str:
-    """End it, and see that it is gone."""
-    _end(_identity(job.project).folder / "services" / f"{operation.name}.lease")
+    """End it, and see that it is gone; those that may end at the same time are told before anybody is waited for."""
+    notes = _identity(job.project).folder / "services"
+    for name in operation.wave:
+        guardian = lease.process(lease.read(str(notes / f"{name}.lease")), "guardian")
+        if guardian is not None and lease.is_alive(guardian):
+            os.kill(guardian[0], signal.SIGTERM)
+    _end(notes / f"{operation.name}.lease")
     return f"{operation.name} is stopped"
 
 

@@ -24,6 +24,7 @@ class StartService:
 
 @frozen
 class StopService:
-    """End a service, and prove that its port is free."""
+    """End a service, and see that it is gone; the others of its wave are told at the same moment."""
 
     name: str
+    wave: tuple[str, ...]

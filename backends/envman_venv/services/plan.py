@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from envman.backend import Observed, Serving, State
+from envman.backend import Observed, State
 from envman.plan import Goal, Step
 from envman.project import Project
 from envman.services import catalogue, facts, order
@@ -16,10 +16,14 @@ from envman_venv.services.servers import Server, Wanting
 
 def plan(project: Project, observed: Observed, servers: Mapping[str, Server | Wanting], goal: Goal) -> tuple[Step, ...]:
     """Stop what is not wanted, fetch what is missing, start what does not run."""
+    alive = [name for name, one in observed.services.items() if one.state in (State.RUNNING, State.DEGRADED)]
+    gone = tuple(name for name in alive if name not in project.spec.services)
+    steps = [_stop(name, gone, "the spec no longer has it") for name in gone]
     if goal is not Goal.UP:
-        return tuple(_stop(name, "it was asked for") for name in _alive(observed.services, reverse=True))
-    gone = [name for name in _alive(observed.services, reverse=True) if name not in project.spec.services]
-    steps = [_stop(name, "the spec no longer has it") for name in gone]
+        for wave in order.waves(project.spec.services)[::-1]:
+            due = tuple(name for name in wave if name in alive)
+            steps += [_stop(name, due, "it was asked for") for name in due]
+        return tuple(steps)
     for wave in order.waves(project.spec.services):
         due = tuple(name for name in wave if _why(project, observed, name))
         steps += [step for name in due for step in _fetch(project, name, servers.get(name))]
@@ -27,13 +31,8 @@ def plan(project: Project, observed: Observed, servers: Mapping[str, Server | Wa
     return tuple(steps)
 
 
-def _alive(services: Mapping[str, Serving], *, reverse: bool) -> list[str]:
-    found = [name for name, one in services.items() if one.state in (State.RUNNING, State.DEGRADED)]
-    return found[::-1] if reverse else found
-
-
-def _stop(name: str, why: str) -> Step:
-    return Step(name=name, title=f"stop {name}", reason=why, operation=StopService(name=name))
+def _stop(name: str, wave: tuple[str, ...], why: str) -> Step:
+    return Step(name=name, title=f"stop {name}", reason=why, operation=StopService(name=name, wave=wave))
 
 
 def _why(project: Project, observed: Observed, name: str) -> str:

@@ -7,6 +7,7 @@ import platform
 import re
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from envman import process
@@ -94,6 +95,7 @@ def _binaries(recipe: Recipe, version: str, environ: Mapping[str, str]) -> list[
     return list(found.values())
 
 
+@cache
 def _version_of(program: Path) -> str:
     try:
         said = process.capture([str(program), "--version"]).output
