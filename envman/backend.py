@@ -59,7 +59,8 @@ class Serving:
     """A service as it is found."""
 
     state: State
-    source: str = ""  # binary, wheel, container
+    title: str = ""  # as people call it: PostgreSQL 18.6
+    source: str = ""  # binary, wheel, container, process
     version: str = ""
     port: int | None = None  # of this machine
     since: int | None = None  # seconds of the epoch

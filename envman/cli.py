@@ -137,7 +137,7 @@ def envman(ctx: click.Context, /, **flags: Any) -> int:
 
 @envman.command()
 @_common(hides=(*_NO_PROJECT, *_NO_QUESTION))
-@click.option("--starter", metavar="NAME", help="Begin with a small project: web.")
+@click.option("--starter", metavar="NAME", help="Begin with a small project: web, or shop, which has a database.")
 @click.pass_context
 def init(ctx: click.Context, /, starter: str | None, **flags: Any) -> int:
     """Write down what was understood, as envman.toml."""

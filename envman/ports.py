@@ -117,9 +117,9 @@ def allocate(
             hint = f"end it, or ask for another port in ports.{name}"
             raise PortTaken(Problem(message=f"port {asked.port} is taken by {by}", hint=hint, key=f"ports.{name}"))
         given[name] = _next_free(asked.port, asked.bind, others, taken)
-        told.append(
-            Problem(message=f"port {asked.port} is taken by {by}; {name} uses {given[name]}", key=f"ports.{name}")
-        )
+        if name in project.spec.ports:  # where a service listens, its row says
+            message = f"port {asked.port} is taken by {by}; {name} uses {given[name]}"
+            told.append(Problem(message=message, key=f"ports.{name}"))
     return {name: given[name] for name in wanted}, told
 
 

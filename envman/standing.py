@@ -82,9 +82,8 @@ def state_of(found: Active, observed: Observed) -> State:
 
 def _said(one: Serving) -> str:
     where = f" on 127.0.0.1:{one.port}" if one.port and one.state is State.RUNNING else ""
-    what = f" {one.version}" if one.version else ""
     how = f" ({one.source})" if one.source else ""
-    return f"{one.state}{what}{where}{how}" + (f", {one.why}" if one.why else "")
+    return f"{one.state}  {one.title}{where}{how}".rstrip() + (f", {one.why}" if one.why else "")
 
 
 def text(found: Active, observed: Observed, console: Console) -> str:

@@ -1,34 +1,18 @@
-"""`make demo`: a new project comes up, passes its tests, serves a request and goes, as a newcomer would see it."""
+"""`make demo`: a new project with a database comes up, passes its tests, answers a request and goes."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 
-_PATIENCE = 20.0
-
-
-def _answer(port: str) -> str:
-    end = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2) as response:
-                text: bytes = response.read()
-                return text.decode()
-        except (urllib.error.URLError, ConnectionError):
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.1)
-
 
 def main(folder: Path, envman: Path) -> None:
-    """Do it, showing each command."""
+    """Do it, showing each command, as a newcomer would see it."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     # Nothing of the demo stays behind in the user's own list of environments.
@@ -38,27 +22,25 @@ def main(folder: Path, envman: Path) -> None:
         print(f"\n$ {' '.join(['envman', *words])}", flush=True)
         subprocess.run([str(envman), *words], cwd=folder, env=environ, check=True)
 
-    run("init", "--starter", "web")
-    run("up")
-    run("run", "test")
-    print("\n$ envman run serve &", flush=True)
-    server = subprocess.Popen([str(envman), "run", "serve"], cwd=folder, env=environ, stderr=subprocess.DEVNULL)
+    def visit() -> None:
+        said = subprocess.run(
+            [str(envman), "status", "--json"], cwd=folder, env=environ, check=True, capture_output=True
+        )
+        url = json.loads(said.stdout)["result"]["services"]["web"]["host"]["url"]
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            print(f"\n$ curl {url}\n{answer.read().decode()}", end="", flush=True)
+
+    run("init", "--starter", "shop")
     try:
-        port = subprocess.run(
-            [str(envman), "run", "--", "python", "-c", "import os; print(os.environ['PORT'])"],
-            cwd=folder,
-            env=environ,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.strip()
-        print(f"$ curl http://127.0.0.1:{port}/\n{_answer(port)}", end="", flush=True)
+        run("up")
+        visit()
+        run("run", "test")
+        run("down")
+        run("up")
+        visit()
+        run("status")
     finally:
-        server.terminate()
-        server.wait()
-    run("status")
-    run("down")
-    run("destroy", "--yes")
+        run("destroy", "--yes", "--data")
     shutil.rmtree(folder)
     shutil.rmtree(environ["ENVMAN_DATA"], ignore_errors=True)
 

@@ -46,6 +46,10 @@ def _greeting(sign: bytes, said: bytes = b"") -> Callable[[tuple[str, int], Mapp
 
 def http(address: tuple[str, int], path: str) -> str | None:
     """Why a request does not succeed; None when it does."""
+    return _answer(lambda: _get(address, path))
+
+
+def _get(address: tuple[str, int], path: str) -> str | None:
     request = f"GET {path} HTTP/1.0\r\nHost: {address[0]}:{address[1]}\r\n\r\n"
     line = _talk(address, request.encode(), first=256).split(b"\r\n")[0].decode("latin-1")
     status = line.split(" ")[1:2]
@@ -67,8 +71,12 @@ KINDS = tuple(_PROBES)
 
 def ask(kind: str, address: tuple[str, int], facts: Mapping[str, str]) -> str | None:
     """Why a server is not ready; None when it is."""
+    return _answer(lambda: _PROBES[kind](address, facts))
+
+
+def _answer(probe: Callable[[], str | None]) -> str | None:
     try:
-        return _PROBES[kind](address, facts)
+        return probe()
     except ConnectionRefusedError:
         return "nothing listens there yet"
     except OSError as error:

@@ -191,6 +191,14 @@ def test_init_writes_a_spec_that_is_valid_and_does_not_write_it_twice(scratch: S
     assert (scratch.root / "envman.toml").read_text(encoding="utf-8") == text
 
 
+def test_every_starter_has_a_valid_spec(scratch: Scratch) -> None:
+    for name in ("web", "shop"):
+        shop = Scratch(scratch.home, scratch.environ["UV_DEFAULT_INDEX"], name=name)
+        assert shop.envman("init", "--starter", name).code == 0
+        said = shop.envman("check")
+        assert (said.code, said.err) == (0, "")
+
+
 def test_init_begins_a_project_with_a_starter(scratch: Scratch) -> None:
     assert scratch.envman("init", "--starter", "web").code == 0
     assert (scratch.root / "hello.py").exists()

@@ -41,6 +41,7 @@ def _serving(file: str) -> Serving:
     port = facts.get("port", "")
     common = Serving(
         state=State.RUNNING,
+        title=facts.get("title", ""),
         source=facts.get("source", ""),
         version=facts.get("version", ""),
         port=int(port) if port.isdigit() else None,
@@ -50,6 +51,7 @@ def _serving(file: str) -> Serving:
         return common
     return Serving(
         state=State.DEGRADED if _is_there(facts) or facts.get("state") in ("running", "failed") else State.STOPPED,
+        title=common.title,
         source=common.source,
         version=common.version,
         port=common.port,
