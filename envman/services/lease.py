@@ -66,6 +66,8 @@ def process(facts: Mapping[str, str], who: str) -> Process | None:
 
 
 def holds(facts: Mapping[str, str]) -> bool:
-    """Whether the service of a lease runs, and somebody looks after it."""
+    """Whether the service of a lease runs, and somebody looks after it; or was a job, and is done."""
+    if facts.get("state") == "done":
+        return True
     found = [process(facts, who) for who in ("server", "guardian")]
     return facts.get("state") == "running" and all(one is not None and is_alive(one) for one in found)

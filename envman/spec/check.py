@@ -35,6 +35,8 @@ def _service_faults(name: str, service: Service, spec: Spec) -> Iterator[Fault]:
     if len(kinds) != 1:
         said = "has none" if not kinds else f"has {' and '.join(kinds)}"
         yield Fault(path, f"needs one of use, image and run, {said}", 'for example: use = "postgres"')
+    if service.once and service.run is None:
+        yield Fault((*path, "once"), "only a process of the project can be a job", "write run = …, or leave out once")
     for index, needed in enumerate(service.needs):
         if needed not in spec.services:
             yield Fault((*path, "needs", index), f'there is no service "{needed}"', suggestion(needed, spec.services))

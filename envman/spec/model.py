@@ -246,6 +246,15 @@ class Service:
     )
     health: Health | None = key(Table(Health), None, doc="How to tell that it is ready.", example='{http = "/health"}')
     needs: tuple[str, ...] = key(ListOf(words), (), doc="Services that must be ready before it.", example='["db"]')
+    restart: str = key(
+        choice("always", "on-failure", "never"),
+        "always",
+        doc="When it is started again after it has ended; five times in a minute are a crash loop, and the last.",
+        example='"on-failure"',
+    )
+    once: bool = key(
+        flag, False, doc="A job: it has to end well before those that need it begin, at every start.", example="true"
+    )
 
 
 @frozen

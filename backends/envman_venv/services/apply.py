@@ -93,7 +93,7 @@ def _places(project: Project, name: str) -> Places:
 def _begin(name: str, job: Job) -> Stayed:
     service = job.project.spec.services[name]
     where = _places(job.project, name)
-    places.make(where, _identity(job.project), name)
+    places.make(where)
     _end(where.lease)  # what is left of it, half dead or with other settings
     where.lease.unlink(missing_ok=True)
     config = {
@@ -101,7 +101,7 @@ def _begin(name: str, job: Job) -> Stayed:
         "log": str(where.log),
         "user": where.user,
         "tries": _TRIES,
-        "restart": "on-failure",
+        "restart": "never" if service.once else service.restart,
         **(_of_recipe(name, service, where, job) if service.use else _of_project(name, service, job)),
     }
     told = json.dumps(config).encode()
@@ -140,6 +140,7 @@ def _of_recipe(name: str, service: Service, where: Places, job: Job) -> dict[str
         "version": server.version,
     }
     if recipe.keeps:
+        places.make_room(where, _identity(job.project), name)
         data.prepare(Making(name=name, recipe=recipe, server=server, where=where, known=known), job)
     for file, text in recipe.files.items():
         data.give(where.run / file, filled(text, known), where.user)
@@ -176,7 +177,10 @@ def stop(operation: StopService, job: Job) -> str:
         guardian = lease.process(lease.read(str(notes / f"{name}.lease")), "guardian")
         if guardian is not None and lease.is_alive(guardian):
             os.kill(guardian[0], signal.SIGTERM)
-    _end(notes / f"{operation.name}.lease")
+    own = notes / f"{operation.name}.lease"
+    _end(own)
+    if lease.read(str(own)).get("state") == "done":
+        own.unlink()  # a job is done once for every start
     return f"{operation.name} is stopped"
 
 

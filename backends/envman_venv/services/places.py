@@ -43,18 +43,22 @@ def of(identity: Identity, name: str, recipe: Recipe | None) -> Places:
     return Places(lease=lease, log=log, data=identity.data / name, run=notes / name, user=None)
 
 
-def make(places: Places, identity: Identity, name: str) -> None:
-    """The folders that have to be there, each its owner's alone."""
-    places.lease.parent.mkdir(parents=True, exist_ok=True)
-    places.log.parent.mkdir(parents=True, exist_ok=True)
-    for folder in (places.run, places.data.parent):
+def make(places: Places) -> None:
+    """The folders that every start needs, each its owner's alone."""
+    for folder in (places.lease.parent, places.log.parent, places.run):
         folder.mkdir(parents=True, exist_ok=True)
     if places.user is not None:
-        for folder in (places.data.parent, places.run):
-            os.chown(folder, places.user, places.user)
+        os.chown(places.run, places.user, places.user)
+    places.run.chmod(0o700)
+
+
+def make_room(places: Places, identity: Identity, name: str) -> None:
+    """The folder in which the data will stand."""
+    places.data.parent.mkdir(parents=True, exist_ok=True)
+    if places.user is not None:
+        os.chown(places.data.parent, places.user, places.user)
         link = identity.data / name
         if not link.is_symlink():
             # `destroy` keeps what is here, and `--data` follows this one link of ours.
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(places.data)
-    places.run.chmod(0o700)

@@ -29,6 +29,8 @@ def wait(name: str, guardian: Stayed, where: Places, job: Job) -> None:
     why: str | None = "it has not begun"
     while time.monotonic() - began < limit:
         found = lease.read(str(where.lease))
+        if found.get("state") == "done" and (service.once or service.restart != "always"):
+            return
         if found.get("state") in ("failed", "done") or guardian.has_ended():
             raise _not_ready(name, f"it ended with {found.get('exit', 'nothing said')}", where, job)
         if found.get("state") == "running":
@@ -43,6 +45,8 @@ def wait(name: str, guardian: Stayed, where: Places, job: Job) -> None:
 def _not_yet(service: Service, known: Mapping[str, str], job: Job, lived: float) -> str | None:
     address = (known["host"], int(known["port"] or 0))
     health = service.health
+    if service.once:
+        return "it is not done yet"
     if health and health.http:
         return probe.http(address, health.http)
     if health and health.exec:
