@@ -65,6 +65,7 @@ class Serving:
     port: int | None = None  # of this machine
     since: int | None = None  # seconds of the epoch
     why: str = ""  # it is not running, as far as that is known
+    made_from: str = ""  # a digest of what it was started with
 
 
 @frozen

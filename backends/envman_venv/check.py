@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from envman import interpreters
 from envman.problem import Problem
+from envman.services import catalogue
 from envman.spec.model import Spec
 from envman.spec.shape import Fault
 from envman_venv import system
@@ -32,4 +33,16 @@ def check(spec: Spec) -> list[Fault]:
             for name, service in spec.services.items()
             if service.image is not None
         ),
+        *_not_made(spec),
     ]
+
+
+def _not_made(spec: Spec) -> Iterator[Fault]:
+    for name, service in spec.services.items():
+        recipe = catalogue.find(service.use) if service.use else None
+        statements = recipe.statements if recipe else {}
+        for key, kind in (("databases", "database"), ("extensions", "extension")):
+            if getattr(service, key) and kind not in statements:
+                yield Fault(("services", name, key), f"{service.use or name} cannot be asked for {key}")
+        if service.init and (recipe is None or recipe.client is None):
+            yield Fault(("services", name, "init"), f"{service.use or name} reads no files of statements")

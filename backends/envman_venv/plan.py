@@ -14,18 +14,18 @@ from envman_venv.services import plan as services
 def plan(project: Project, observed: Observed, goal: Goal) -> tuple[Step, ...]:
     """The steps to the goal."""
     findings: Findings = observed.detail
-    serving = services.plan(project, observed, findings.servers, goal)
-    if goal is Goal.DESTROY:
-        return (*serving, *_destroy(findings))
-    if goal is Goal.DOWN:
-        return serving
+    if goal is not Goal.UP:
+        stopping = services.plan(project, observed, findings.servers, goal, renewed=False)
+        return (*stopping, *_destroy(findings)) if goal is Goal.DESTROY else stopping
     creates = findings.marker is None or findings.broken is not None
     python = observed.target_python
     creating = _create(project, findings) if creates else ()
     resolving = resolve.steps(project, python, str(findings.chosen.path) if findings.chosen else observed.executable)
     # What cannot be resolved must not cost the environment that is there.
     before = (*resolving, *creating) if findings.marker else (*creating, *resolving)
-    return (*before, *_packages(project, observed, python, creates=creates), *serving)
+    own = (*before, *_packages(project, observed, python, creates=creates))
+    renewed = any(step.renews for step in own)
+    return (*own, *services.plan(project, observed, findings.servers, goal, renewed=renewed))
 
 
 def _create(project: Project, findings: Findings) -> tuple[Step, ...]:

@@ -59,6 +59,9 @@ class Recipe:
     probe: str = "tcp"
     stop: str = "TERM"
     patience: int = 10  # seconds between the signals of a stop
+    client: Step | None = None  # reads statements for the database {database}
+    client_env: Mapping[str, str] = {}
+    statements: Mapping[str, str] = {}
     dump: Step | None = None
     restore: Step | None = None
 
@@ -78,7 +81,7 @@ def read(file: Path) -> Recipe:
     wheels = tuple(Wheel(**{**one, "hashes": tuple(one["hashes"])}) for one in content.pop("wheels", []))
     for key in ("template", "create"):
         native[key] = _steps(native.get(key, ()))
-    for key in ("dump", "restore"):
+    for key in ("client", "dump", "restore"):
         if key in native:
             native[key] = _step(native[key])
     lists = {key: tuple(value) for key, value in {**content, **native}.items() if isinstance(value, list)}

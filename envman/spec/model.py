@@ -246,6 +246,15 @@ class Service:
     )
     health: Health | None = key(Table(Health), None, doc="How to tell that it is ready.", example='{http = "/health"}')
     needs: tuple[str, ...] = key(ListOf(words), (), doc="Services that must be ready before it.", example='["db"]')
+    databases: tuple[str, ...] = key(
+        ListOf(Scalar(str, "a name", _label)), (), doc="More databases beside its own.", example='["shop_test"]'
+    )
+    extensions: tuple[str, ...] = key(
+        ListOf(Scalar(str, "a name", _label)), (), doc="Extensions of its own database.", example='["vector"]'
+    )
+    init: tuple[str, ...] = key(
+        ListOf(words), (), doc="Files of statements that new data begins with.", example='["schema.sql"]'
+    )
     restart: str = key(
         choice("always", "on-failure", "never"),
         "always",

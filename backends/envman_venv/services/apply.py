@@ -22,11 +22,12 @@ from envman.project import Project
 from envman.services import catalogue, facts, lease
 from envman.services.recipe import Recipe, filled
 from envman.spec.model import Service
-from envman_venv.services import data, places, ready, servers
+from envman_venv.services import data, places, provide, ready, servers
 from envman_venv.services.data import Making
 from envman_venv.services.inner import entered
 from envman_venv.services.operations import FetchServer, StartService, StopService
 from envman_venv.services.places import Places
+from envman_venv.services.plan import made_from
 from envman_venv.services.servers import Wanting
 
 _GUARDIAN = Path(str(envman.__file__)).parent / "services" / "guardian.py"
@@ -67,6 +68,7 @@ def start(operation: StartService, job: Job) -> str:
             for name in operation.wave:
                 _begun[name] = _begin(name, job)
         ready.wait(operation.name, _begun[operation.name], where, job)
+        provide.provide(operation.name, where, job)
     except BaseException:
         for guardian in _begun.values():
             guardian.give_up()
@@ -104,6 +106,7 @@ def _begin(name: str, job: Job) -> Stayed:
         "restart": "never" if service.once else service.restart,
         **(_of_recipe(name, service, where, job) if service.use else _of_project(name, service, job)),
     }
+    config["facts"]["made_from"] = made_from(job.project, name)
     told = json.dumps(config).encode()
     argv = [sys.executable, "-I", "-S", str(_GUARDIAN)]
     return Stayed(argv, len(told).to_bytes(4, "big") + told, str(where.log))
@@ -131,14 +134,7 @@ def _of_recipe(name: str, service: Service, where: Places, job: Job) -> dict[str
     server = servers.find(recipe, service, job.environ)
     if isinstance(server, Wanting):
         raise _not_here(recipe, service, server)
-    known = {
-        **facts.on_host(job.project)[name],
-        "bin": str(server.bin),
-        "program": server.program,
-        "data": str(where.data),
-        "run": str(where.run),
-        "version": server.version,
-    }
+    known = {**facts.on_host(job.project)[name], **data.known(server, where)}
     if recipe.keeps:
         places.make_room(where, _identity(job.project), name)
         data.prepare(Making(name=name, recipe=recipe, server=server, where=where, known=known), job)

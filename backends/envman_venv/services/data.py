@@ -33,6 +33,17 @@ class Making:
     known: Mapping[str, str]
 
 
+def known(server: Server, where: Places) -> dict[str, str]:
+    """What a recipe may ask for besides what its clients know."""
+    return {
+        "bin": str(server.bin),
+        "program": server.program,
+        "data": str(where.data),
+        "run": str(where.run),
+        "version": server.version,
+    }
+
+
 def variables(where: Places) -> dict[str, str]:
     """The few variables that a server and its tools see: nothing of the project's."""
     return {"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": str(where.run), "TMPDIR": str(where.run)}

@@ -45,6 +45,7 @@ def _serving(file: str) -> Serving:
         source=facts.get("source", ""),
         version=facts.get("version", ""),
         port=int(port) if port.isdigit() else None,
+        made_from=facts.get("made_from", ""),
         why="done" if facts.get("state") == "done" else "",
         since=int(facts["since"]) if facts.get("since", "").isdigit() else None,
     )

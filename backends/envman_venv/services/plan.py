@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
+from envman import inside
 from envman.backend import Observed, State
+from envman.files import content, digest
 from envman.plan import Goal, Step
 from envman.project import Project
 from envman.services import catalogue, facts, order
 from envman.services.recipe import Recipe
 from envman.spec.model import Service
+from envman_venv import layout, marker
 from envman_venv.services.operations import FetchServer, StartService, StopService
 from envman_venv.services.servers import Server, Wanting
 
 
-def plan(project: Project, observed: Observed, servers: Mapping[str, Server | Wanting], goal: Goal) -> tuple[Step, ...]:
-    """Stop what is not wanted, fetch what is missing, start what does not run."""
+def plan(
+    project: Project, observed: Observed, servers: Mapping[str, Server | Wanting], goal: Goal, *, renewed: bool
+) -> tuple[Step, ...]:
+    """Stop what is not wanted, fetch what is missing, start what does not run, or runs in what is about to change."""
     alive = [name for name, one in observed.services.items() if one.state in (State.RUNNING, State.DEGRADED)]
     gone = tuple(name for name in alive if name not in project.spec.services)
     steps = [_stop(name, gone, "the spec no longer has it") for name in gone]
@@ -25,7 +31,9 @@ def plan(project: Project, observed: Observed, servers: Mapping[str, Server | Wa
             steps += [_stop(name, due, "it was asked for") for name in due]
         return tuple(steps)
     for wave in order.waves(project.spec.services):
-        due = tuple(name for name in wave if _why(project, observed, name))
+        due = tuple(
+            name for name in wave if _why(project, observed, name) or (renewed and project.spec.services[name].run)
+        )
         steps += [step for name in due for step in _fetch(project, name, servers.get(name))]
         steps += [_start(project, observed, name, due, servers.get(name)) for name in due]
     return tuple(steps)
@@ -35,12 +43,25 @@ def _stop(name: str, wave: tuple[str, ...], why: str) -> Step:
     return Step(name=name, title=f"stop {name}", reason=why, operation=StopService(name=name, wave=wave))
 
 
+def made_from(project: Project, name: str) -> str:
+    """What a service is started with: for a process of the project that is all that it may see."""
+    service = project.spec.services[name]
+    if service.run is None:
+        return digest([repr(service)])
+    note = marker.read(layout.prefix(project))
+    seen = [note.generation, note.fingerprint] if note else []
+    files = [content(Path(file)) for file, _ in inside.env_files(project)]
+    return digest([repr(service), repr(inside.declared(project, inside.on_host(project))), *seen, *files])
+
+
 def _why(project: Project, observed: Observed, name: str) -> str:
     found = observed.services[name]
     if found.state is State.ABSENT:
         return "it does not run yet"
     if found.state is not State.RUNNING:
         return found.why or "it is stopped"
+    if found.made_from != made_from(project, name):
+        return "what it is started with changed"
     port = project.ports.get(facts.port_name(name))
     if port is not None and found.port != port:
         return f"its port is another one: {port}"
@@ -68,7 +89,7 @@ def _start(
     return Step(
         name=name,
         title=_title(project, name, service, found),
-        reason=_why(project, observed, name),
+        reason=_why(project, observed, name) or "the environment or its packages are new",
         operation=StartService(name=name, wave=together),
         after_setup=service.run is not None,
     )
