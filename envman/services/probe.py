@@ -36,6 +36,12 @@ def _redis(address: tuple[str, int], facts: Mapping[str, str]) -> str | None:
     return None if answer.startswith((b"+PONG", b"-NOAUTH")) else answer.decode("utf-8", "replace").strip()
 
 
+def _mysql(address: tuple[str, int], facts: Mapping[str, str]) -> str | None:
+    # A server that is ready begins with version 10 of its protocol, one that is not with an error.
+    answer = _talk(address, b"", first=256)
+    return None if answer[4:5] == b"\n" else answer[7:].decode("utf-8", "replace") or "it closed the connection"
+
+
 def _greeting(sign: bytes, said: bytes = b"") -> Callable[[tuple[str, int], Mapping[str, str]], str | None]:
     def probe(address: tuple[str, int], facts: Mapping[str, str]) -> str | None:
         answer = _talk(address, said)
@@ -60,11 +66,13 @@ _PROBES: dict[str, Callable[[tuple[str, int], Mapping[str, str]], str | None]] =
     "tcp": _tcp,
     "postgres": _postgres,
     "redis": _redis,
-    "mysql": _greeting(b"\0"),
+    "mysql": _mysql,
     "amqp": _greeting(b"\x01", b"AMQP\0\0\x09\x01"),
     "memcached": _greeting(b"VERSION", b"version\r\n"),
     "nats": _greeting(b"INFO"),
     "smtp": _greeting(b"220"),
+    # A session without a name and a password: whatever the answer, it is one.
+    "mqtt": _greeting(b"\x20", b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"),
 }
 KINDS = tuple(_PROBES)
 

@@ -81,6 +81,7 @@ def find(recipe: Recipe, service: Service, environ: Mapping[str, str]) -> Server
 def _binaries(recipe: Recipe, version: str, environ: Mapping[str, str]) -> list[Server]:
     folders = [Path(filled(folder, {"version": version})) for folder in recipe.folders]
     folders += [Path(word) for word in environ.get("PATH", "").split(os.pathsep) if word]
+    folders += [Path("/usr/local/sbin"), Path("/usr/sbin")]  # where distributions keep servers, and users do not look
     found: dict[Path, Server] = {}
     for folder in folders:
         for program, title in recipe.programs.items():
