@@ -45,6 +45,7 @@ class Recipe:
     debian: tuple[str, ...]
     programs: Mapping[str, str]  # the servers that serve, without their folder, and what each is called
     folders: tuple[str, ...]  # where it may stand besides PATH
+    tells: str = "itself"  # who tells the version: the program itself, or the folder that it stands in
     wheels: tuple[Wheel, ...] = ()
     user: str = "app"
     database: str = "app"

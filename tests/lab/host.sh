@@ -3,7 +3,7 @@
 set -euo pipefail
 missing=()
 for program in zsh fish dash tmux git; do command -v "$program" >/dev/null || missing+=("$program"); done
-for server in mariadb:mariadbd nats-server:nats-server mosquitto:mosquitto memcached:memcached; do
+for server in mariadb:mariadbd nats-server:nats-server mosquitto:mosquitto memcached:memcached rabbitmq-server:rabbitmq-server; do
   PATH="$PATH:/usr/sbin" command -v "${server#*:}" >/dev/null || missing+=("${server%:*}")
 done
 missing=("${missing[@]/#mariadb/mariadb-server}")

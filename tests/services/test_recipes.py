@@ -42,6 +42,15 @@ CLIENTS = {
         "c.execute('create table t(v text)'); c.execute('insert into t values (%s)', ['kept'])",
         "c.execute('select v from t'); print(c.fetchone()[0])",
     ),
+    "rabbitmq": (
+        "pika",
+        "import pika; c = pika.BlockingConnection(pika.URLParameters(url)).channel()",
+        (
+            "c.queue_declare('v', durable=True); c.confirm_delivery(); "
+            "c.basic_publish('', 'v', b'kept', pika.BasicProperties(delivery_mode=2))"
+        ),
+        "m = c.basic_get('v'); print(m[2].decode()); c.basic_nack(m[0].delivery_tag)",
+    ),
     "memcached": (
         "pymemcache",
         "from pymemcache.client.base import Client; c = Client(url)",

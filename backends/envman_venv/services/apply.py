@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -134,7 +135,7 @@ def _of_recipe(name: str, service: Service, where: Places, job: Job) -> dict[str
     server = servers.find(recipe, service, job.environ)
     if isinstance(server, Wanting):
         raise _not_here(recipe, service, server)
-    known = {**facts.on_host(job.project)[name], **data.known(server, where)}
+    known = {**facts.on_host(job.project)[name], **data.known(server, where), **_spare_ports()}
     if recipe.keeps:
         places.make_room(where, _identity(job.project), name)
         data.prepare(Making(name=name, recipe=recipe, server=server, where=where, known=known), job)
@@ -153,6 +154,14 @@ def _of_recipe(name: str, service: Service, where: Places, job: Job) -> dict[str
             "port": known["port"],
         },
     }
+
+
+def _spare_ports() -> dict[str, str]:
+    """Ports for what a server needs besides the one that its clients know: free now, and asked for at once."""
+    with socket.socket() as one, socket.socket() as other:
+        for probe in (one, other):
+            probe.bind((facts.HOST, 0))
+        return {"spare": str(one.getsockname()[1]), "spare2": str(other.getsockname()[1])}
 
 
 def _not_here(recipe: Recipe, service: Service, wanting: Wanting) -> EngineMissing:

@@ -88,7 +88,7 @@ def _binaries(recipe: Recipe, version: str, environ: Mapping[str, str]) -> list[
             file = folder / program
             if os.access(file, os.X_OK) and file.is_file():
                 real = file.resolve()
-                told = _version_of(file)
+                told = _version_of(file) if recipe.tells == "itself" else _version_in(str(real.parent))
                 if told:
                     found.setdefault(
                         real, Server(source="binary", title=title, version=told, bin=real.parent, program=real.name)
@@ -102,7 +102,11 @@ def _version_of(program: Path) -> str:
         said = process.capture([str(program), "--version"]).output
     except OSError:
         return ""
-    found = _VERSION.search(said)
+    return _version_in(said)
+
+
+def _version_in(text: str) -> str:
+    found = _VERSION.search(text)
     return found.group() if found else ""
 
 
