@@ -20,6 +20,7 @@ class Answer:
     text: str = ""
     problems: tuple[Problem, ...] = ()
     code: int = 0
+    said: bool = False  # told already, line by line
 
 
 def envelope(command: str, *, ok: bool, result: Mapping[str, Any], problems: Sequence[Problem]) -> str:

@@ -19,6 +19,7 @@ from envman.plan import Goal, Step
 from envman.problem import Problem
 from envman.project import Project
 from envman.secrets import Masker
+from envman.services.recipe import Recipe
 from envman.spec.model import Spec
 from envman.spec.shape import Fault, Shape, suggestion
 
@@ -66,6 +67,16 @@ class Serving:
     since: int | None = None  # seconds of the epoch
     why: str = ""  # it is not running, as far as that is known
     made_from: str = ""  # a digest of what it was started with
+
+
+@frozen
+class Offer:
+    """How a backend would run one version of a server of the catalogue."""
+
+    version: str  # as a spec asks for it
+    source: str  # binary, wheel, container; empty: it cannot
+    title: str = ""  # PostgreSQL 18.6, as far as it is known before
+    how: str = ""  # where it stands, or what brings it here
 
 
 @frozen
@@ -125,7 +136,10 @@ class Backend(Protocol):
         """The steps to the goal. Pure: decided from the arguments alone."""
 
     def apply(self, operation: Any, job: Job) -> str | None:
-        """Carry out one operation of its own plan; answers with a better title for the row, if there is one."""
+        """Carry out one operation of its own plan, or one of `services.snapshots` for a service that it runs.
+
+        Answers with a better title for the row, if there is one.
+        """
 
     def place(self, project: Project, observed: Observed) -> Mapping[str, str]:
         """The strings that `enter` needs to find the environment again."""
@@ -138,6 +152,12 @@ class Backend(Protocol):
 
     def usage(self, project: Project, environ: Mapping[str, str]) -> Usage:
         """Disk and memory that it takes here."""
+
+    def offers(self, recipe: Recipe, environ: Mapping[str, str]) -> Sequence[Offer]:
+        """How it would run each version of a server; for one that it cannot run, the way to change that."""
+
+    def logs(self, project: Project) -> Mapping[str, Path]:
+        """The file that each service's output goes to, there or not; what is moved aside stands beside it, as .1."""
 
 
 class Enter(Protocol):

@@ -29,6 +29,8 @@ def answered(command: str, *, as_json: bool, make: Callable[[], Request], verb: 
     except OSError as error:
         problems, code = (_of_the_system(error),), EnvmanError.exit_code
     else:
+        if answer.said:
+            return answer.code
         if as_json:
             request.console.answer(envelope(command, ok=True, result=answer.result, problems=answer.problems))
         elif answer.text:

@@ -20,11 +20,13 @@ from envman.problem import Problem
 from envman.request import Request
 
 _SHELLS = ("bash", "zsh", "fish", "sh", "pwsh", "powershell", "cmd")
+_SNAPSHOT = ("save", "restore", "list", "delete")
 _COMPLETES = ("bash", "zsh", "fish", "pwsh")
 _OUR_WORD = {
     "exec": "run", "ssh": "shell", "halt": "down", "stop": "down", "start": "up", "sync": "up", "install": "up",
     "ps": "status", "ls": "list", "rm": "destroy", "delete": "destroy", "enter": "shell", "reload": "restart",
     "validate": "check", "config": "check", "deactivate": "exit (it leaves the shell)",
+    "log": "logs", "catalog": "services", "catalogue": "services", "backup": "snapshot", "dump": "snapshot",
 }  # fmt: skip
 _FIRST = ("init", "up", "run", "shell", "down", "status")
 
@@ -169,6 +171,16 @@ def _complete_words(ctx: click.Context, param: click.Parameter, incomplete: str)
     return found or [CompletionItem(incomplete, type="file")]
 
 
+def _complete_services(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from envman import active
+
+    try:
+        names: Iterable[str] = active.read(Request(console=Console(quiet=True))).spec.services
+    except EnvmanError:
+        return []
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
 @envman.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @_common(json=False, hides=_NO_QUESTION)
 @click.option("--no-up", is_flag=True, help="Use the environment as it is.")
@@ -259,6 +271,29 @@ def status(ctx: click.Context, /, **flags: Any) -> int:
 
 @envman.command()
 @_common(hides=(*_NO_WORK, *_NO_QUESTION))
+@click.option("-f", "--follow", is_flag=True, help="Go on with what they say now, until Ctrl-C.")
+@click.option(
+    "-n",
+    "--lines",
+    "count",
+    metavar="LINES",
+    type=click.IntRange(min=0),
+    help="So many lines of each, the last ones. Default: all; with --follow, 10.",
+)
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=_complete_services)
+@click.pass_context
+def logs(ctx: click.Context, /, names: tuple[str, ...], follow: bool, count: int | None, **flags: Any) -> int:
+    """What services have said: all of them, or those that are named.
+
+    Lines that begin with "--- envman," are envman's own. --json prints one document for each line.
+    """
+    from envman.verbs.logs import logs as verb
+
+    return _answer(ctx, flags, lambda request: verb(request, names, follow=follow, count=count))
+
+
+@envman.command()
+@_common(hides=(*_NO_WORK, *_NO_QUESTION))
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when there is something to do.")
 @click.pass_context
 def plan(ctx: click.Context, /, exit_code: bool, **flags: Any) -> int:
@@ -284,6 +319,16 @@ def check(ctx: click.Context, /, **flags: Any) -> int:
 def doctor(ctx: click.Context, /, **flags: Any) -> int:
     """What this machine can run, and how to get the rest."""
     from envman.verbs.doctor import doctor as verb
+
+    return _answer(ctx, flags, verb)
+
+
+@envman.command()
+@_common(hides=(*_NO_PROJECT, *_NO_QUESTION))
+@click.pass_context
+def services(ctx: click.Context, /, **flags: Any) -> int:
+    """The servers that a spec can use, and how each would come to this machine."""
+    from envman.verbs.services import services as verb
 
     return _answer(ctx, flags, verb)
 
@@ -321,6 +366,22 @@ def activate(ctx: click.Context, /, named: str | None, **flags: Any) -> int:
     from envman.verbs.activate import activate as verb
 
     return _answer(ctx, flags, lambda request: verb(request, named=named))
+
+
+@envman.command()
+@_common(hides=_NO_WORK)
+@click.option("--service", "services", metavar="NAME", multiple=True, help="Only this one; repeatable.")
+@click.argument("action", metavar="save|restore|list|delete", type=click.Choice(_SNAPSHOT))
+@click.argument("name", metavar="[NAME]", required=False)
+@click.pass_context
+def snapshot(ctx: click.Context, /, action: str, name: str | None, services: tuple[str, ...], **flags: Any) -> int:
+    """Keep the data of services as it is now, and bring it back.
+
+    restore replaces what is there, and asks first.
+    """
+    from envman.verbs.snapshot import snapshot as verb
+
+    return _answer(ctx, flags, lambda request: verb(request, action, name, services))
 
 
 @envman.command()

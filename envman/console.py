@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 
     from envman.problem import Problem
 
-_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+_CODES = {
+    "bold": "1",
+    "dim": "2",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "blue": "34",
+    "magenta": "35",
+    "cyan": "36",
+}
 _LIVE_AFTER = 0.4  # seconds: shorter steps would only flicker, and never pay for importing rich
 _TOLD_AFTER = 5.0  # seconds, where nothing can be live: a log that stands still looks like a hung job
 _USUAL_WIDTH = 100

@@ -84,9 +84,11 @@ def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
 
 
 def fingerprint(project: Project, operation: RunHook, *, generation: str, packages: str) -> str:
-    """What a hook's success holds for: this environment, these packages, this command, this content."""
+    """What a hook's success holds for: this environment, these packages, this data, this command, this content."""
     files = inputs(project, operation.hook)
     parts: list[str | bytes] = [generation, packages, repr(operation.hook.run)]
+    if isinstance(data := project.memory.get("data"), str):  # what services keep was replaced since
+        parts.append(data)
     for file in files:
         parts += [os.path.relpath(file, project.root), content(file)]
     return digest(parts)
@@ -105,7 +107,7 @@ def steps(
         elif done is None:
             reason = "has not succeeded yet"
         elif done != fingerprint(project, operation, generation=generation, packages=packages):
-            reason = "its inputs changed"
+            reason = "its inputs, or the data, changed" if "data" in project.memory else "its inputs changed"
         else:
             continue
         found.append(Step(name="setup", title=str(hook.run), reason=reason, operation=operation))

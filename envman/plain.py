@@ -10,7 +10,7 @@ from envman import call
 from envman.console import Console
 from envman.request import Request
 
-_ANSWERS = ("up", "down", "restart", "status", "check", "doctor", "list")
+_ANSWERS = ("up", "down", "restart", "status", "check", "doctor", "list", "services")
 
 
 def dispatch(arguments: Sequence[str]) -> int | None:

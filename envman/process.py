@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
     from typing import NoReturn
 
 _LAST_LINES = 20
@@ -36,24 +37,65 @@ def capture(
     cwd: str | None = None,
     said: str = "",
     user: int | None = None,
+    limit: float | None = None,
 ) -> Completed:
-    """Run a short command, which may read something and be another user, and keep its standard output alone."""
+    """Run a short command, which may read something and be another user, and keep its standard output alone.
+
+    After `limit` seconds it is ended with all that it has started, and its code is -9.
+    """
+    import signal
     import subprocess
 
-    done = subprocess.run(
+    with subprocess.Popen(
         argv,
         env=env,
         cwd=cwd,
-        input=said,
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        check=False,
         user=user,
         group=user,
         extra_groups=None if user is None else [],
-    )
+        process_group=0 if limit is not None and os.name == "posix" else None,
+    ) as child:
+        try:
+            output, errors = child.communicate(said, timeout=limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            output, errors = child.communicate()
+        except BaseException:
+            child.kill()
+            raise
+    done = subprocess.CompletedProcess(argv, child.returncode, output, errors)
     return Completed(argv, done.returncode, done.stdout if done.returncode == 0 else done.stdout + done.stderr)
+
+
+def piped(
+    argv: Sequence[str], *, env: Mapping[str, str], cwd: str, source: Path | None, target: Path | None
+) -> Completed:
+    """Run a command that reads a file, or writes one for the user alone; only what it complains of is kept."""
+    import subprocess
+
+    reading = os.open(source or os.devnull, os.O_RDONLY)
+    writing = os.open(target or os.devnull, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        done = subprocess.run(
+            argv,
+            env=env,
+            cwd=cwd,
+            stdin=reading,
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    finally:
+        os.close(reading)
+        os.close(writing)
+    return Completed(argv, done.returncode, done.stderr)
 
 
 def stream(
@@ -119,10 +161,11 @@ class Stayed:
     def __init__(self, argv: Sequence[str], told: bytes, log: str) -> None:
         import subprocess
 
-        with open(log, "ab") as errors:
-            self._child = subprocess.Popen(
-                argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors, env={}, cwd="/"
-            )
+        errors = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._child = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors, env={}, cwd="/"
+        )
+        os.close(errors)
         self.pid = self._child.pid
         self._say(told)
 

@@ -79,7 +79,7 @@ def turn_folder(root: Path) -> Path:
 def _claimed(project: Project) -> Project:
     try:
         own = identity.claim(project.root, project.name)
-        passwords.ensure(own, project.spec.services)
+        passwords.ensure(own, [name for name, service in project.spec.services.items() if service.use])
     except OSError as error:
         problem = Problem(
             message=f"{project.generated} cannot be written: {error.strerror}",
@@ -93,12 +93,18 @@ def _remembered(project: Project) -> Project:
     return replace(project, memory=identity.recall(project.identity))
 
 
-def _with_ports(project: Project, observed: Observed) -> tuple[Project, list[Problem]]:
-    running = [one.port for one in observed.services.values() if one.state is State.RUNNING and one.port]
-    given, told = ports.allocate(project, observed.ports, frozenset(running))
+def _with_ports(project: Project, observed: Observed, console: Console) -> tuple[Project, list[Problem]]:
     asked = ports.asked(project)
-    if project.identity and (given != project.ports or project.memory.get("asked_ports") != asked):
-        identity.remember(project.identity, ports=given, asked_ports=asked)
+    if not asked and not project.ports:
+        return project, []
+    running = [one.port for one in observed.services.values() if one.state is State.RUNNING and one.port]
+    # Two projects that choose at the same moment would choose the same: the second has to see the first's choice.
+    folder = Path(paths.data_folder()) / "turns" / "ports"
+    with turn.taken(folder, "choosing ports", console):
+        given, told = ports.allocate(project, observed.ports, frozenset(running))
+        if project.identity and (given != project.ports or project.memory.get("asked_ports") != asked):
+            identity.remember(project.identity, ports=given, asked_ports=asked)
+        turn.end(folder)
     return replace(project, ports=given), told
 
 
@@ -119,7 +125,7 @@ def provision(request: Request, command: str, *, start: bool, announce: bool) ->
         _require_lock(request, project)
         folder = project.folder or Path(paths.data_folder())
         observed = backend.observe(project, request.environ)
-        project, told = _with_ports(project, observed)
+        project, told = _with_ports(project, observed, request.console)
         inside.resolve(project, backend.viewpoint(project), request.environ)
         plan = make_plan(project, backend, observed, start=start)
         found = replace(found, project=project)

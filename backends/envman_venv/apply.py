@@ -16,6 +16,7 @@ from envman.errors import EngineMissing, StepFailed
 from envman.files import remove_tree
 from envman.frozen import replace
 from envman.problem import Problem
+from envman.services.snapshots import RestoreData, SaveData
 from envman_venv import layout, marker, pip, template
 from envman_venv.marker import Marker
 from envman_venv.operations import CreateEnvironment, FetchPython, InstallPackages, RemoveEnvironment
@@ -219,6 +220,20 @@ def _stop_service(operation: StopService, job: Job) -> str | None:
     from envman_venv.services import apply as services
 
     return services.stop(operation, job)
+
+
+@_apply.register
+def _save_data(operation: SaveData, job: Job) -> str | None:
+    from envman_venv.services import snapshot
+
+    return snapshot.save(operation, job)
+
+
+@_apply.register
+def _restore_data(operation: RestoreData, job: Job) -> str | None:
+    from envman_venv.services import snapshot
+
+    return snapshot.restore(operation, job)
 
 
 @_apply.register

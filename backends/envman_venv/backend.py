@@ -9,10 +9,12 @@ from envman.backend import Job
 from envman_venv.check import check, facts, missing
 from envman_venv.observe import observe, place, usage, watched
 from envman_venv.plan import plan
+from envman_venv.services.observe import logs
+from envman_venv.services.servers import offers
 
 __all__ = [
     "DEPENDS", "ENTER", "GROWS", "NAME", "OPTIONS", "RANK", "SUMMARY",
-    "apply", "check", "facts", "missing", "observe", "place", "plan", "usage", "viewpoint", "watched",
+    "apply", "check", "facts", "logs", "missing", "observe", "offers", "place", "plan", "usage", "viewpoint", "watched",
 ]  # fmt: skip
 
 NAME = "venv"

@@ -178,7 +178,8 @@ def place(project: Project, observed: Observed) -> dict[str, str]:
     """What `enter` needs."""
     findings: Findings = observed.detail
     leases = services.leases(project.identity)
-    files = [leases[name] for name in project.spec.services if name in leases]
+    running = [name for name, one in observed.services.items() if one.state is State.RUNNING]
+    files = [leases[name] for name in running if name in leases]
     return {
         "prefix": str(findings.prefix),
         "label": project.name,

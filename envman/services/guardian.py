@@ -5,6 +5,7 @@
 # content: if that one is killed before, the service goes with it, and nothing half started is left behind.
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
@@ -116,11 +117,11 @@ class Guardian:
                 os.setgroups([])
                 os.setgid(config["user"])
                 os.setuid(config["user"])
-            os.umask(0o077)
+            os.umask(config["umask"])
             os.chdir(config["cwd"])
             os.execvpe(config["argv"][0], config["argv"], config["env"])
-        except OSError as error:
-            os.write(2, f"{config['argv'][0]} cannot be started: {error.strerror}\n".encode())
+        except Exception as error:
+            os.write(2, f"{config['argv'][0]} cannot be started: {error}\n".encode())
         os._exit(127)
 
     def _lease(self, state: str, **more: str) -> None:
@@ -234,7 +235,19 @@ def main() -> NoReturn:
     config = json.loads(_exactly(length))
     os.setsid()
     os.chdir("/")
+    _only_one(config["lease"] + ".lock")
     Guardian(config).run()
+
+
+def _only_one(file: str) -> None:
+    # Two servers on the same data would ruin it, and a lease can be lost: the lock lives as long as we do.
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        sys.exit("another guardian still looks after this service")
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"guardian\t{os.getpid()} {_began(os.getpid())}\n".encode())
 
 
 def _exactly(count: int) -> bytes:

@@ -35,6 +35,15 @@ def _somehow(pid: int) -> str | None:
     return "unknown"
 
 
+def is_dead(pid: int) -> bool:
+    """Whether only the remains of a process are there, which nobody has collected yet."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stream:
+            return stream.read().rpartition(")")[2].split()[:1] == ["Z"]
+    except OSError:
+        return False
+
+
 def is_alive(process: Process) -> bool:
     """Whether that very process still runs."""
     return started(process[0]) == process[1]

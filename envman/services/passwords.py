@@ -1,4 +1,4 @@
-"""The passwords of a project's services: made once, kept for the user alone, and required by every server."""
+"""The passwords of a project's services: made once, kept with the data that they open, for the user alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FILE = "secrets.json"
 
 def of(identity: Identity | None) -> Mapping[str, str]:
     """The password of each service."""
-    found = read_json(identity.folder / _FILE) if identity else {}
+    found = read_json(identity.data / _FILE) if identity else {}
     return {name: value for name, value in found.items() if isinstance(value, str)}
 
 
@@ -25,4 +25,4 @@ def ensure(identity: Identity, names: Iterable[str]) -> None:
     if missing:
         # Hexadecimal digits need no quoting in any URL, file or query.
         known |= {name: os.urandom(16).hex() for name in missing}
-        write_staged(identity.folder / _FILE, json.dumps(known, indent=1) + "\n", mode=0o600)
+        write_staged(identity.data / _FILE, json.dumps(known, indent=1) + "\n", mode=0o600)

@@ -33,7 +33,8 @@ def _postgres(address: tuple[str, int], facts: Mapping[str, str]) -> str | None:
 
 def _redis(address: tuple[str, int], facts: Mapping[str, str]) -> str | None:
     answer = _talk(address, b"PING\r\n")
-    return None if answer.startswith((b"+PONG", b"-NOAUTH")) else answer.decode("utf-8", "replace").strip()
+    said = answer.decode("utf-8", "replace").strip()
+    return None if answer.startswith((b"+PONG", b"-NOAUTH")) else said or "it closed the connection"
 
 
 def _mysql(address: tuple[str, int], facts: Mapping[str, str]) -> str | None:

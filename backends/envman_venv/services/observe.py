@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from envman.backend import Serving, State
 from envman.identity import Identity
 from envman.project import Project
 from envman.services import lease
+from envman_venv.services import places
 
 _LAST_LINES = 3
 
@@ -17,6 +19,14 @@ def leases(identity: Identity | None) -> dict[str, str]:
     folder = identity.folder / "services" if identity else None
     found = sorted(folder.glob("*.lease")) if folder else []
     return {file.stem: str(file) for file in found}
+
+
+def logs(project: Project) -> Mapping[str, Path]:
+    """The log of every service of the spec, and of those that it has forgotten and that left one."""
+    own = project.identity
+    if own is None:
+        return {}
+    return {name: places.log(own, name) for name in project.spec.services} | places.logged(own)
 
 
 def observe(project: Project) -> Mapping[str, Serving]:

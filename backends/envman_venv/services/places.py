@@ -33,14 +33,30 @@ def shared(recipe: Recipe) -> Path:
     return Path(paths.reachable_folder()) if _is_other_user(recipe) else Path(paths.cache_folder())
 
 
+_LOG = ("service.", ".log")
+
+
+def log(identity: Identity, name: str) -> Path:
+    """The file that a service's output goes to."""
+    return identity.folder / "logs" / name.join(_LOG)
+
+
+def logged(identity: Identity) -> dict[str, Path]:
+    """The log of every service that was ever started, by name."""
+    return {
+        file.name.removeprefix(_LOG[0]).removesuffix(_LOG[1]): file
+        for file in sorted(log(identity, "*").parent.glob("*".join(_LOG)))
+    }
+
+
 def of(identity: Identity, name: str, recipe: Recipe | None) -> Places:
     """The places of a service."""
     notes = identity.folder / "services"
-    lease, log = notes / f"{name}.lease", identity.folder / "logs" / f"service.{name}.log"
+    lease, output = notes / f"{name}.lease", log(identity, name)
     if _is_other_user(recipe):
         base = Path(paths.reachable_folder()) / "projects" / identity.id / name
-        return Places(lease=lease, log=log, data=base / "data", run=base / "run", user=_NOBODY)
-    return Places(lease=lease, log=log, data=identity.data / name, run=notes / name, user=None)
+        return Places(lease=lease, log=output, data=base / "data", run=base / "run", user=_NOBODY)
+    return Places(lease=lease, log=output, data=identity.data / name, run=notes / name, user=None)
 
 
 def make(places: Places) -> None:

