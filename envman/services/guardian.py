@@ -121,7 +121,8 @@ class Guardian:
             os.chdir(config["cwd"])
             os.execvpe(config["argv"][0], config["argv"], config["env"])
         except Exception as error:
-            os.write(2, f"{config['argv'][0]} cannot be started: {error}\n".encode())
+            why = getattr(error, "strerror", None) or error
+            os.write(2, f"{config['argv'][0]} cannot be started: {why}\n".encode())
         os._exit(127)
 
     def _lease(self, state: str, **more: str) -> None:
