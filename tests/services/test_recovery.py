@@ -177,14 +177,3 @@ def test_an_up_that_was_killed_while_a_tool_was_at_work_is_completed(shop: Shop)
     from tests.services.test_faults import TestKilledEnvman
 
     TestKilledEnvman().test_killed_at_every_moment_the_next_up_completes(shop, "started", 1)
-
-
-def test_a_cache_that_closes_the_connection_without_a_word_is_told_with_a_reason() -> None:
-    import socket
-    import threading
-
-    from envman.services import probe
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=server.accept()[0].close, daemon=True).start()
-        assert probe.ask("redis", server.getsockname(), {})
