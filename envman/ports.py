@@ -24,15 +24,15 @@ def is_free(port: int, address: str) -> bool:
     import socket
 
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        if os.name != "nt":
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            if os.name != "nt":
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((address, port))
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE or (os.name == "nt" and error.errno == errno.EACCES):
-                return False
-            raise _cannot_bind(port, address, error) from error
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE or (os.name == "nt" and error.errno == errno.EACCES):
+            return False
+        raise _cannot_bind(port, address, error) from error
     return True
 
 

@@ -54,14 +54,14 @@ def test_each_backend_fills_for_its_own_viewpoint_and_only_host_means_this_machi
     references = "{ports.web.inside} {ports.web.bind} {ports.web.host} {project.root} {project.name}"
     project = opened(tmp_path, f'name = "shop"\n{PORTS}[env]\nX = "{references}"\n')
     project = replace(project, ports={"web": 8123})
-    view = Viewpoint(root="/work", ports={"web": Listening(port=8000, address="0.0.0.0")}, bundle=None)
-    assert inside.resolve(project, view, {}) == {"X": "8000 0.0.0.0 8123 /work shop"}
+    view = Viewpoint(root="/inside", ports={"web": Listening(port=8000, address="0.0.0.0")}, bundle=None)
+    assert inside.resolve(project, view, {}) == {"X": "8000 0.0.0.0 8123 /inside shop"}
 
 
 def test_a_bundle_is_named_by_its_path_inside(tmp_path: Path) -> None:
     project = opened(tmp_path, '[network]\nca = "own.pem"\n', {"own.pem": ""})
-    view = Viewpoint(root="/work", ports={}, bundle="/work/own.pem")
-    assert set(inside.resolve(project, view, {}).values()) == {"/work/own.pem"}
+    view = Viewpoint(root="/inside", ports={}, bundle="/inside/own.pem")
+    assert set(inside.resolve(project, view, {}).values()) == {"/inside/own.pem"}
     assert inside.resolve(project, replace(view, bundle=None), {}) == {}
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -182,10 +183,10 @@ def test_an_interrupt_in_the_middle_of_a_start_leaves_no_process_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[int] = []
-    begin = subprocess.Popen.__init__
+    begin: Any = subprocess.Popen.__init__
 
     def interrupted(self: subprocess.Popen[str], *arguments: object, **options: object) -> None:
-        begin(self, *arguments, **options)  # type: ignore[call-overload]
+        begin(self, *arguments, **options)
         started.append(self.pid)
         signal.raise_signal(signal.SIGINT)
 

@@ -22,7 +22,7 @@ def shell_program(shell: str) -> str:
     """The shell's program; in CI a missing one is a failure, elsewhere its tests are skipped."""
     found = shutil.which("dash" if shell == "sh" else shell)
     if found is None and not os.environ.get("CI"):
-        pytest.skip(f"{shell} is not installed here")
+        pytest.skip(f"{shell} is not installed here; where CI is set, that is a failure")
     assert found is not None, f"{shell} is not installed"
     return found
 
