@@ -162,6 +162,7 @@ class Stayed:
         import subprocess
 
         errors = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self.log_begins = os.fstat(errors).st_size  # what stands before was said by an earlier one
         self._child = subprocess.Popen(
             argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors, env={}, cwd="/"
         )

@@ -202,43 +202,18 @@ def _other_disk(prefix: Path, job: Job) -> bool:
 
 
 @_apply.register
-def _fetch_server(operation: FetchServer, job: Job) -> str | None:
-    from envman_venv.services import apply as services
-
-    return services.fetch(operation, job)
-
-
-@_apply.register
-def _start_service(operation: StartService, job: Job) -> str | None:
-    from envman_venv.services import apply as services
-
-    return services.start(operation, job)
-
-
-@_apply.register
-def _stop_service(operation: StopService, job: Job) -> str | None:
-    from envman_venv.services import apply as services
-
-    return services.stop(operation, job)
-
-
-@_apply.register
-def _save_data(operation: SaveData, job: Job) -> str | None:
-    from envman_venv.services import snapshot
-
-    return snapshot.save(operation, job)
-
-
-@_apply.register
-def _restore_data(operation: RestoreData, job: Job) -> str | None:
-    from envman_venv.services import snapshot
-
-    return snapshot.restore(operation, job)
-
-
-@_apply.register
 def _remove(operation: RemoveEnvironment, job: Job) -> str | None:
     if layout.is_foreign(operation.prefix):
         return f"{operation.prefix.name} is not envman's, and stays"
     remove_tree(operation.prefix)
     return None
+
+
+def _on_service(operation: Any, job: Job) -> str | None:
+    from envman_venv.services import dispatch  # most projects have none, and need not wait for their tools
+
+    return dispatch.carry_out(operation, job)
+
+
+for _kind in (FetchServer, StartService, StopService, SaveData, RestoreData):
+    _apply.register(_kind, _on_service)

@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.support.disk import disk, remount
 from tests.support.scratch import Outcome, Scratch
 
 pytestmark = pytest.mark.engine
 
 NOBODY = 65534
-
-
-@contextmanager
-def disk(place: Path, size: str) -> Iterator[Path]:
-    """A small disk of its own at a place."""
-    place.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(place)], check=True)
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
-def remount(place: Path, how: str) -> None:
-    subprocess.run(["mount", "-o", f"remount,{how}", str(place)], check=True)
 
 
 def is_one_message(outcome: Outcome) -> None:

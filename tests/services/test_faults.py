@@ -18,6 +18,7 @@ import pytest
 from envman import paths
 from tests.services.conftest import Another
 from tests.services.support import CACHE, DATABASE, VARIABLES, Shop, is_one_message, listens, processes, until
+from tests.support.disk import disk
 
 pytestmark = pytest.mark.engine
 
@@ -43,17 +44,6 @@ def stranger() -> Iterator[int]:
             assert process.poll() is None, "somebody has ended a process that was none of envman's"
         finally:
             process.kill()
-
-
-@contextmanager
-def disk(place: Path, size: str) -> Iterator[Path]:
-    """A small disk of its own at a place."""
-    place.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(place)], check=True)
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 def _data(shop: Shop, name: str) -> Path:

@@ -21,7 +21,7 @@ from tests.services.support import (
     processes,
     until,
 )
-from tests.services.test_faults import disk
+from tests.support.disk import disk
 
 pytestmark = pytest.mark.engine
 SLEEPS = '[services.worker]\nrun = "exec sleep 300"\n'

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from envman import process
 from envman.backend import Job
 from envman.errors import StepFailed
+from envman.files import content
 from envman.problem import Problem
 from envman.process import Stayed
 from envman.services import catalogue, facts, lease, probe
@@ -18,6 +19,7 @@ from envman_venv.services.places import Places
 _FIRST_POLL, _LAST_POLL = 0.003, 0.1
 _SETTLED = 0.3  # seconds that a process without a port or a probe has to live
 _USUAL_LIMIT = 60
+_LAST_LINES = 12
 
 
 def wait(name: str, guardian: Stayed, where: Places, job: Job) -> None:
@@ -32,14 +34,14 @@ def wait(name: str, guardian: Stayed, where: Places, job: Job) -> None:
         if found.get("state") == "done" and (service.once or service.restart != "always"):
             return
         if found.get("state") in ("failed", "done") or guardian.has_ended():
-            raise _not_ready(name, f"it ended with {found.get('exit', 'nothing said')}", where, job)
+            raise _not_ready(name, f"it ended with {found.get('exit', 'nothing said')}", where, guardian, job)
         if found.get("state") == "running":
             why = _not_yet(service, facts.on_host(job.project)[name], job, time.monotonic() - began)
             if why is None:
                 return
         time.sleep(pause)
         pause = min(pause * 1.3, _LAST_POLL)
-    raise _not_ready(name, f"after {limit} s: {why}", where, job)
+    raise _not_ready(name, f"after {limit} s: {why}", where, guardian, job)
 
 
 def _not_yet(service: Service, known: Mapping[str, str], job: Job, lived: float) -> str | None:
@@ -60,16 +62,20 @@ def _not_yet(service: Service, known: Mapping[str, str], job: Job, lived: float)
     return None if lived > _SETTLED else "it has just begun"
 
 
-def _not_ready(name: str, why: str, where: Places, job: Job) -> StepFailed:
-    try:
-        lines = where.log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:]
-    except OSError:
-        lines = []
-    said = job.masker.mask("\n".join(lines))
+def _not_ready(name: str, why: str, where: Places, guardian: Stayed, job: Job) -> StepFailed:
+    said = job.masker.mask(_last_lines(where, guardian)) or "it said nothing"
     return StepFailed(
         Problem(
-            message=f"{name} is not ready: {why}\n{said}".rstrip(),
+            message=f"{name} is not ready: {why}\n{said}",
             hint=f"mend it, then: envman up\nthe service's log: {where.log}",
             key=f"services.{name}",
         )
     )
+
+
+def _last_lines(where: Places, guardian: Stayed) -> str:
+    # Of this start alone, and without the guardian's own: what it has to say is said above.
+    data = content(where.log)
+    said = data[guardian.log_begins :] if len(data) >= guardian.log_begins else data
+    lines = said.decode("utf-8", "replace").splitlines()
+    return "\n".join([line for line in lines if not line.startswith("--- envman,")][-_LAST_LINES:])

@@ -1,0 +1,24 @@
+"""Which module carries out which operation on a service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from envman.backend import Job
+from envman.services.snapshots import RestoreData, SaveData
+from envman_venv.services import apply, snapshot
+from envman_venv.services.operations import FetchServer, StartService, StopService
+
+_HANDLERS: Mapping[type, Callable[[Any, Job], str]] = {
+    FetchServer: apply.fetch,
+    StartService: apply.start,
+    StopService: apply.stop,
+    SaveData: snapshot.save,
+    RestoreData: snapshot.restore,
+}
+
+
+def carry_out(operation: Any, job: Job) -> str:
+    """Do it; answers with a better title for its row."""
+    return _HANDLERS[type(operation)](operation, job)
