@@ -13,14 +13,15 @@ from typing import Any, Protocol, cast
 
 from envman.console import StepLine
 from envman.errors import EngineMissing, UsageError
-from envman.frozen import field, frozen
+from envman.frozen import field, frozen, frozen_in_order
 from envman.inside import Viewpoint
 from envman.plan import Goal, Step
 from envman.problem import Problem
+from envman.process import Completed
 from envman.project import Project
 from envman.secrets import Masker
-from envman.services.recipe import Recipe
 from envman.spec.model import Spec
+from envman.spec.recipe import Recipe
 from envman.spec.shape import Fault, Shape, suggestion
 
 GROUP = "envman.backends"
@@ -70,6 +71,14 @@ class Serving:
 
 
 @frozen
+class Vitals:
+    """How a running service is in this moment."""
+
+    memory: int | None = None  # bytes; None: unknown
+    why: str = ""  # it does not answer
+
+
+@frozen
 class Offer:
     """How a backend would run one version of a server of the catalogue."""
 
@@ -99,6 +108,7 @@ class Job:
     line: StepLine
     log: Callable[[str], None]
     masker: Masker
+    uv: Callable[[Sequence[str]], Completed] | None = None  # how uv is run, where it is not on this machine
 
 
 @frozen
@@ -107,6 +117,33 @@ class Usage:
 
     disk: Mapping[str, int] = field(default_factory=dict)  # by the names that the steps of a destroy list as changes
     memory: int | None = None  # None: unknown
+
+
+@frozen_in_order
+class Line:
+    """What a service has said, without its end."""
+
+    text: str
+    time: float | None  # the second of the epoch in which it was said; None: nobody knows
+
+
+class Log(Protocol):
+    """What one service says: first what there is, then, asked again and again, what has come since."""
+
+    def begin(self, since: float | None) -> Sequence[Line]:
+        """The lines that there are, in the order in which they were said.
+
+        With a moment, none that is known to be older; what may be older or not is given.
+        """
+
+    def more(self) -> Sequence[Line]:
+        """The lines that have come since the last call. Does not wait for any."""
+
+    def rest(self) -> Sequence[Line]:
+        """A last line whose end has not come, for somebody who does not wait for it."""
+
+    def close(self) -> None:
+        """Let go of files and connections; may be called before `begin`, and again."""
 
 
 class Backend(Protocol):
@@ -136,7 +173,7 @@ class Backend(Protocol):
         """The steps to the goal. Pure: decided from the arguments alone."""
 
     def apply(self, operation: Any, job: Job) -> str | None:
-        """Carry out one operation of its own plan, or one of `services.snapshots` for a service that it runs.
+        """Carry out one operation of its own plan, or one of `services.snapshots` or `services.upgrades`.
 
         Answers with a better title for the row, if there is one.
         """
@@ -153,11 +190,14 @@ class Backend(Protocol):
     def usage(self, project: Project, environ: Mapping[str, str]) -> Usage:
         """Disk and memory that it takes here."""
 
+    def vitals(self, project: Project, observed: Observed, environ: Mapping[str, str]) -> Mapping[str, Vitals]:
+        """How each running service is in this moment. Runs nothing of the project."""
+
     def offers(self, recipe: Recipe, environ: Mapping[str, str]) -> Sequence[Offer]:
         """How it would run each version of a server; for one that it cannot run, the way to change that."""
 
-    def logs(self, project: Project) -> Mapping[str, Path]:
-        """The file that each service's output goes to, there or not; what is moved aside stands beside it, as .1."""
+    def logs(self, project: Project) -> Mapping[str, Log]:
+        """What each service says, those included that have said nothing; nothing is opened yet."""
 
 
 class Enter(Protocol):

@@ -20,7 +20,7 @@ from envman.problem import Problem
 from envman.request import Request
 
 _SHELLS = ("bash", "zsh", "fish", "sh", "pwsh", "powershell", "cmd")
-_SNAPSHOT = ("save", "restore", "list", "delete")
+_SNAPSHOT = ("save", "restore", "list", "delete", "upgrade")
 _COMPLETES = ("bash", "zsh", "fish", "pwsh")
 _OUR_WORD = {
     "exec": "run", "ssh": "shell", "halt": "down", "stop": "down", "start": "up", "sync": "up", "install": "up",
@@ -139,7 +139,7 @@ def envman(ctx: click.Context, /, **flags: Any) -> int:
 
 @envman.command()
 @_common(hides=(*_NO_PROJECT, *_NO_QUESTION))
-@click.option("--starter", metavar="NAME", help="Begin with a small project: web, or shop, which has a database.")
+@click.option("--starter", metavar="NAME", help="Begin with a small project: web, shop, django or worker.")
 @click.pass_context
 def init(ctx: click.Context, /, starter: str | None, **flags: Any) -> int:
     """Write down what was understood, as envman.toml."""
@@ -278,18 +278,33 @@ def status(ctx: click.Context, /, **flags: Any) -> int:
     "count",
     metavar="LINES",
     type=click.IntRange(min=0),
-    help="So many lines of each, the last ones. Default: all; with --follow, 10.",
+    help="So many lines of each, the last ones. Default: all; with --follow and no --since, 10.",
 )
+@click.option("--since", metavar="WHEN", help="Only what was said since: 30s, 10m, 1h30m, 2d, 14:00, 2026-11-21T14:00.")
+@click.option("-t", "--times", is_flag=True, help="Show when each line was said.")
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=_complete_services)
 @click.pass_context
-def logs(ctx: click.Context, /, names: tuple[str, ...], follow: bool, count: int | None, **flags: Any) -> int:
+def logs(
+    ctx: click.Context,
+    /,
+    *,
+    names: tuple[str, ...],
+    follow: bool,
+    count: int | None,
+    since: str | None,
+    times: bool,
+    **flags: Any,
+) -> int:
     """What services have said: all of them, or those that are named.
 
-    Lines that begin with "--- envman," are envman's own. --json prints one document for each line.
+    Lines of several services stand in the order of time. Those that begin with "--- envman," are envman's own. --json
+    prints one document for each line.
     """
     from envman.verbs.logs import logs as verb
 
-    return _answer(ctx, flags, lambda request: verb(request, names, follow=follow, count=count))
+    return _answer(
+        ctx, flags, lambda request: verb(request, names, follow=follow, count=count, since=since, times=times)
+    )
 
 
 @envman.command()
@@ -371,13 +386,14 @@ def activate(ctx: click.Context, /, named: str | None, **flags: Any) -> int:
 @envman.command()
 @_common(hides=_NO_WORK)
 @click.option("--service", "services", metavar="NAME", multiple=True, help="Only this one; repeatable.")
-@click.argument("action", metavar="save|restore|list|delete", type=click.Choice(_SNAPSHOT))
+@click.argument("action", metavar="save|restore|list|delete|upgrade", type=click.Choice(_SNAPSHOT))
 @click.argument("name", metavar="[NAME]", required=False)
 @click.pass_context
 def snapshot(ctx: click.Context, /, action: str, name: str | None, services: tuple[str, ...], **flags: Any) -> int:
     """Keep the data of services as it is now, and bring it back.
 
-    restore replaces what is there, and asks first.
+    restore replaces what is there, and asks first. upgrade takes the name of a service, and carries its data to the
+    major version that the spec asks for now.
     """
     from envman.verbs.snapshot import snapshot as verb
 

@@ -14,6 +14,7 @@ class Goal(StrEnum):
     UP = "up"
     DOWN = "down"
     DESTROY = "destroy"
+    PURGE = "purge"  # to destroy, with the data of services
 
 
 @frozen

@@ -126,8 +126,8 @@ def allocate(
 def _wanted(project: Project) -> dict[str, Port]:
     """The ports of the project's own programs, and of its services, which take the next free one in silence."""
     found = dict(project.spec.ports)
-    for name, service in project.spec.services.items():
-        number = facts.wanted_port(service)
+    for name in project.spec.services:
+        number = facts.wanted_port(project.spec, name)
         if number is not None:
             found[facts.port_name(name)] = Port(port=number)
     return found

@@ -200,9 +200,12 @@ def write_ready(found: Active, observed: Observed) -> None:
         "spec": str(project.spec_file or ""),
         "start": "1" if project.spec.hooks.start else "",
         "stops": "1" if observed.stops else "",
-        "status": standing.text(found, observed, Console(color=False)),
-        "status --json": envelope("status", ok=True, result=standing.describe(found, observed), problems=()),
     }
+    if not observed.services:  # those have to be looked at every time
+        file.facts |= {
+            "status": standing.text(found, observed, Console(color=False)),
+            "status --json": envelope("status", ok=True, result=standing.describe(found, observed), problems=()),
+        }
     file.place = dict(backend.place(project, observed))
     # Two inputs of one path keep the first; the files of hooks may be inputs of the packages as well.
     watched = [*map(str, project.inputs), *backend.watched(project, observed), *map(str, hooks.watched(project))]

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from typing import Any
 
 from envman import hooks, state
 from envman.active import Active
-from envman.backend import Drift, Observed, Serving, State
+from envman.backend import Drift, Observed, Serving, State, Vitals
 from envman.console import Console, columns
-from envman.inside import Viewpoint
+from envman.files import readable_size, readable_span
 
+_NOT_ASKED: Mapping[str, Vitals] = {}
+_SILENT = Vitals()
 _NEXT = {State.ABSENT: "not created yet", State.STOPPED: "everything is kept"}
 _COLORS = {State.RUNNING: "green", State.DEGRADED: "yellow", State.PARTIAL: "yellow"}
 
 
-def describe(found: Active, observed: Observed) -> dict[str, Any]:
+def describe(found: Active, observed: Observed, vitals: Mapping[str, Vitals] = _NOT_ASKED) -> dict[str, Any]:
     """The result that `status` and `up` share; the same shape on every backend."""
     project = found.project
     view = found.backend.viewpoint(project)
@@ -26,10 +30,13 @@ def describe(found: Active, observed: Observed) -> dict[str, Any]:
         },
         "backend": found.backend.NAME,
         "chosen_by": found.chosen_by,
-        "state": str(state_of(found, observed)),
+        "state": str(state_of(found, observed, vitals)),
         "python": {"version": observed.python or None, "executable": observed.executable or None},
         "packages": len(observed.packages),
-        "services": {name: _service(name, one, view) for name, one in observed.services.items()},
+        "services": {
+            name: _service(one, view.services.get(name, {}), vitals.get(name, _SILENT))
+            for name, one in observed.services.items()
+        },
         "ports": {
             name: {"inside": view.ports[name].port, "host": project.ports.get(name), "bind": port.bind}
             for name, port in project.spec.ports.items()
@@ -38,16 +45,17 @@ def describe(found: Active, observed: Observed) -> dict[str, Any]:
     }
 
 
-def _service(name: str, one: Serving, view: Viewpoint) -> dict[str, Any]:
-    facts = view.services.get(name, {})
+def _service(one: Serving, facts: Mapping[str, str], now: Vitals) -> dict[str, Any]:
     # The password is in the variables of whoever runs inside, and in no answer.
     url = facts.get("url", "").replace(facts.get("password") or "\0", "•••")
     address = {"host": facts.get("host"), "port": one.port, "url": url or None}
     return {
-        "state": str(one.state),
+        "state": str(State.DEGRADED if now.why else one.state),
+        "why": now.why or one.why or None,
         "source": one.source or None,
         "version": one.version or None,
         "since": one.since,
+        "memory": now.memory,
         "inside": address,
         "host": address,
     }
@@ -75,21 +83,29 @@ def _pending_hooks(found: Active, observed: Observed) -> list[Drift]:
     return [Drift(input="hooks.setup", why=f"{step.title}: {step.reason}", fix="envman up") for step in pending]
 
 
-def state_of(found: Active, observed: Observed) -> State:
+def state_of(found: Active, observed: Observed, vitals: Mapping[str, Vitals] = _NOT_ASKED) -> State:
     """The state as it is told: an environment whose setup has not succeeded is not finished."""
-    return State.PARTIAL if _pending_hooks(found, observed) else observed.state
+    if _pending_hooks(found, observed):
+        return State.PARTIAL
+    silent = observed.state is State.RUNNING and any(now.why for now in vitals.values())
+    return State.DEGRADED if silent else observed.state
 
 
-def _said(one: Serving) -> str:
+def _said(one: Serving, now: Vitals) -> str:
     where = f" on 127.0.0.1:{one.port}" if one.port and one.state is State.RUNNING else ""
     how = f" ({one.source})" if one.source else ""
-    return f"{one.state}  {one.title}{where}{how}".rstrip() + (f", {one.why}" if one.why else "")
+    running = one.state is State.RUNNING and not one.why
+    span = f", {readable_span(time.time() - one.since)}" if running and one.since else ""
+    size = f", {readable_size(now.memory)}" if now.memory else ""
+    why = f"it does not answer: {now.why}" if now.why else one.why
+    state = State.DEGRADED if now.why else one.state
+    return f"{state}  {one.title}{where}{how}{span}{size}".rstrip() + (f", {why}" if why else "")
 
 
-def text(found: Active, observed: Observed, console: Console) -> str:
+def text(found: Active, observed: Observed, console: Console, vitals: Mapping[str, Vitals] = _NOT_ASKED) -> str:
     """The lines for people."""
     project = found.project
-    told = state_of(found, observed)
+    told = state_of(found, observed, vitals)
     shown = console.style(str(told), _COLORS.get(told, "dim"), out=True)
     python = f" · Python {observed.python}" if observed.generation else ""
     lines = [f"{console.style(project.name, 'bold', out=True)} · {found.backend.NAME} · {shown}{python}"]
@@ -97,7 +113,7 @@ def text(found: Active, observed: Observed, console: Console) -> str:
     if observed.generation:
         rows += [("python", observed.executable), ("packages", f"{len(observed.packages)} from {project.source.label}")]
     rows += [(f"port {name}", str(project.ports.get(name, "not chosen yet"))) for name in project.spec.ports]
-    rows += [(name, _said(one)) for name, one in observed.services.items()]
+    rows += [(name, _said(one, vitals.get(name, _SILENT))) for name, one in observed.services.items()]
     lines += [f"  {line}" for line in columns(rows)]
     lines += [
         f"  {console.style('drift', 'yellow', out=True)} {one.input}: {one.why}  {console.marks[3]} {one.fix}"

@@ -17,6 +17,7 @@ from envman.files import remove_tree
 from envman.frozen import replace
 from envman.problem import Problem
 from envman.services.snapshots import RestoreData, SaveData
+from envman.services.upgrades import BeginUpgrade, DumpData, ReadData, TakePlace
 from envman_venv import layout, marker, pip, template
 from envman_venv.marker import Marker
 from envman_venv.operations import CreateEnvironment, FetchPython, InstallPackages, RemoveEnvironment
@@ -215,5 +216,8 @@ def _on_service(operation: Any, job: Job) -> str | None:
     return dispatch.carry_out(operation, job)
 
 
-for _kind in (FetchServer, StartService, StopService, SaveData, RestoreData):
+_OF_SERVICES = (
+    FetchServer, StartService, StopService, SaveData, RestoreData, BeginUpgrade, DumpData, ReadData, TakePlace,
+)  # fmt: skip
+for _kind in _OF_SERVICES:
     _apply.register(_kind, _on_service)

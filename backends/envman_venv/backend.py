@@ -11,10 +11,12 @@ from envman_venv.observe import observe, place, usage, watched
 from envman_venv.plan import plan
 from envman_venv.services.observe import logs
 from envman_venv.services.servers import offers
+from envman_venv.services.vitals import vitals
 
 __all__ = [
     "DEPENDS", "ENTER", "GROWS", "NAME", "OPTIONS", "RANK", "SUMMARY",
-    "apply", "check", "facts", "logs", "missing", "observe", "offers", "place", "plan", "usage", "viewpoint", "watched",
+    "apply", "check", "facts", "logs", "missing", "observe", "offers", "place", "plan", "usage", "viewpoint",
+    "vitals", "watched",
 ]  # fmt: skip
 
 NAME = "venv"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 
 from envman import interpreters
@@ -38,16 +39,23 @@ def check(spec: Spec) -> list[Fault]:
             for name, service in spec.services.items()
             if service.source == "container"
         ),
+        *_not_here(spec),
         *_not_made(spec),
     ]
 
 
+def _not_here(spec: Spec) -> Iterator[Fault]:
+    if os.name != "posix":
+        for name in spec.services:
+            yield Fault(("services", name), "services need Linux or macOS", "run envman inside WSL")
+
+
 def _not_made(spec: Spec) -> Iterator[Fault]:
     for name, service in spec.services.items():
-        recipe = catalogue.find(service.use) if service.use else None
-        statements = recipe.statements if recipe else {}
+        recipe = catalogue.of(spec, name)
+        statements = recipe.native.statements if recipe else {}
         for key, kind in (("databases", "database"), ("extensions", "extension")):
             if getattr(service, key) and kind not in statements:
                 yield Fault(("services", name, key), f"{service.use or name} cannot be asked for {key}")
-        if service.init and (recipe is None or recipe.client is None):
+        if service.init and (recipe is None or recipe.native.client is None):
             yield Fault(("services", name, "init"), f"{service.use or name} reads no files of statements")

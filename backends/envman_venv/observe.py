@@ -16,8 +16,8 @@ from envman.project import Project
 from envman.services import catalogue
 from envman_venv import layout, marker
 from envman_venv.marker import Marker
+from envman_venv.services import majors, servers
 from envman_venv.services import observe as services
-from envman_venv.services import servers
 from envman_venv.services.servers import Server, Wanting
 
 
@@ -35,6 +35,8 @@ class Findings:
     missing: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()  # packages that nobody wrote down
     servers: Mapping[str, Server | Wanting] = field(default_factory=dict)  # of the services that do not run
+    # Services with data that their server must not open: who wrote it, and who would open it.
+    foreign_data: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def _unusable(project: Project, prefix: Path, found: Marker) -> str | None:
@@ -96,6 +98,7 @@ def observe(project: Project, environ: Mapping[str, str]) -> Observed:
         missing=tuple(sorted(name for name in wanted if present.get(name) != wanted[name])) if not unusable else (),
         strangers=tuple(f"{name} {present[name]}" for name in present if name not in wanted),
         servers=_servers(project, serving, environ),
+        foreign_data=majors.foreign(project, environ),
     )
     complete = found is not None and not unusable and bool(found.fingerprint)
     drift = _drift(project, findings) if complete else _unfinished(findings)
@@ -120,8 +123,9 @@ def _servers(
 ) -> dict[str, Server | Wanting]:
     found: dict[str, Server | Wanting] = {}
     for name, service in project.spec.services.items():
-        if service.use and serving[name].state is not State.RUNNING:
-            found[name] = servers.find(catalogue.find(service.use), service, environ)
+        recipe = catalogue.of(project.spec, name)
+        if recipe and serving[name].state is not State.RUNNING:
+            found[name] = servers.find(recipe, service, environ)
     return found
 
 

@@ -6,8 +6,10 @@ from envman.backend import Observed
 from envman.dependencies import resolve
 from envman.plan import Goal, Step
 from envman.project import Project
+from envman.services import catalogue
 from envman_venv.observe import Findings
 from envman_venv.operations import CreateEnvironment, FetchPython, InstallPackages, RemoveEnvironment
+from envman_venv.services import data
 from envman_venv.services import plan as services
 
 
@@ -17,6 +19,7 @@ def plan(project: Project, observed: Observed, goal: Goal) -> tuple[Step, ...]:
     if goal is not Goal.UP:
         stopping = services.plan(project, observed, findings.servers, goal, renewed=False)
         return (*stopping, *_destroy(findings)) if goal is Goal.DESTROY else stopping
+    _require_same_major(project, findings)
     creates = findings.marker is None or findings.broken is not None
     python = observed.target_python
     creating = _create(project, findings) if creates else ()
@@ -26,6 +29,14 @@ def plan(project: Project, observed: Observed, goal: Goal) -> tuple[Step, ...]:
     own = (*before, *_packages(project, observed, python, creates=creates))
     renewed = any(step.renews for step in own)
     return (*own, *services.plan(project, observed, findings.servers, goal, renewed=renewed))
+
+
+def _require_same_major(project: Project, findings: Findings) -> None:
+    # Before any work: what runs goes on, and nothing is installed for a project that cannot come up.
+    for name, (wrote, version) in findings.foreign_data.items():
+        recipe = catalogue.of(project.spec, name)
+        if recipe is not None:
+            data.require_same_major(name, recipe, wrote, version)
 
 
 def _create(project: Project, findings: Findings) -> tuple[Step, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -45,6 +45,8 @@ class Work(Protocol):
     def offline(self) -> bool: ...
     @property
     def locked(self) -> bool: ...
+    @property
+    def uv(self) -> Callable[[Sequence[str]], process.Completed] | None: ...
     @property
     def line(self) -> StepLine: ...
     def log(self, text: str, /) -> None: ...
@@ -111,6 +113,8 @@ def run_uv(work: Work, arguments: Sequence[str], what: str) -> process.Completed
 
 def _try_uv(work: Work, arguments: Sequence[str]) -> process.Completed:
     project = work.project
+    if work.uv is not None:
+        return work.uv(arguments)
     program = uv.find()
     if program is None:
         raise StepFailed(

@@ -15,6 +15,7 @@ import time
 from typing import Any, NoReturn
 
 _LOG_LIMIT = 5_000_000
+_TIMES = ".times"  # what the name of a log's index adds to it
 _RECENT = 60.0  # seconds in which too many ends are a crash loop
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
@@ -27,27 +28,70 @@ def _began(pid: int) -> str:
         return "unknown"
 
 
-class _Log:
-    """The service's output, in a file that is moved aside when it has grown long."""
+def _appending(file: str) -> int:
+    return os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
+
+class _Log:
+    """The service's output, in a file that is moved aside when it has grown long, and an index of when it came."""
+
+    # The output stays as the service wrote it. The index beside it has at most one line a second, "EPOCH OFFSET": what
+    # stands from that byte on came then, up to the byte of the next line. An offset that is not above the one before
+    # says that the log began anew.
     def __init__(self, file: str) -> None:
         self._file = file
-        self._open()
-
-    def _open(self) -> None:
-        self._descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        self._size = os.fstat(self._descriptor).st_size
+        self._descriptor = _appending(file)
+        self._noted = 0  # the second that the index ends with
+        self._size = 0  # of the log as we left it: it is smaller when it was emptied or moved aside
+        self._index = 0  # the size of the index
 
     def write(self, data: bytes) -> None:
         try:
-            os.write(self._descriptor, data)
+            size = os.fstat(self._descriptor).st_size
+            self._note(size)
+            self._size = size + os.write(self._descriptor, data)
+            # A service that says a word every second fills the index, not the log.
+            if self._size + self._index > _LOG_LIMIT:
+                self._move_aside()
         except OSError:  # a full disk must not end the service
+            pass
+
+    def _note(self, size: int) -> None:
+        now = int(time.time())
+        if now == self._noted and size >= self._size:
             return
-        self._size += len(data)
-        if self._size > _LOG_LIMIT:
-            os.close(self._descriptor)
-            os.replace(self._file, f"{self._file}.1")
-            self._open()
+        # Before the output, because whoever finds a line wants to find its time too; and opened by its name each time,
+        # so that it comes back when somebody has removed it.
+        try:
+            index = _appending(self._file + _TIMES)
+        except OSError:  # the output matters more than when it came
+            return
+        line = f"{now} {size}\n".encode()
+        try:
+            if os.write(index, line) == len(line):
+                self._noted = now
+            self._index = os.fstat(index).st_size
+        except OSError:  # the same
+            pass
+        finally:
+            os.close(index)
+
+    def _move_aside(self) -> None:
+        file, aside = self._file, f"{self._file}.1"
+        # Killed between any two of these, we leave lines whose time is unknown, never a wrong time. And a reader that
+        # sees a new log at the old place finds the index of the old one aside.
+        try:
+            os.remove(aside + _TIMES)
+        except OSError:  # this is the first time
+            pass
+        try:
+            os.replace(file, aside)
+            os.replace(file + _TIMES, aside + _TIMES)
+        except OSError:  # somebody has removed one of them
+            pass
+        anew = _appending(file)
+        os.close(self._descriptor)
+        self._descriptor, self._index = anew, 0
 
     def say(self, text: str) -> None:
         self.write(f"--- envman, {time.strftime('%Y-%m-%d %H:%M:%S')}: {text}\n".encode())
@@ -63,6 +107,7 @@ class Guardian:
         self._output = -1
         self._ends: list[float] = []
         self._stopping = 0.0  # when the next, harder signal is due
+        self._due = 0.0  # when it is to be started again
         self._told: list[int] = []
         self._committed = False
         self._wake, wake = os.pipe()
@@ -85,9 +130,13 @@ class Guardian:
                 self._awake()
             if self._stopping and time.monotonic() > self._stopping:
                 self._press()
+            if self._due and time.monotonic() > self._due:
+                self._due = 0.0
+                self._start()
 
     def _patience(self) -> float | None:
-        return max(0.0, self._stopping - time.monotonic()) if self._stopping else None
+        until = self._stopping or self._due
+        return max(0.0, until - time.monotonic()) if until else None
 
     def _start(self) -> None:
         reading, writing = os.pipe()
@@ -190,8 +239,7 @@ class Guardian:
         if not self._committed or len(self._ends) > self._config["tries"]:
             self._leave("failed", code)
         self._log.say(f"{why}; starting it again ({len(self._ends)} of {self._config['tries']})")
-        time.sleep(min(0.1 * 2 ** len(self._ends), 5.0))
-        self._start()
+        self._due = time.monotonic() + min(0.1 * 2 ** len(self._ends), 5.0)
 
     def _drain(self) -> None:
         while self._output >= 0 and select.select([self._output], [], [], 0)[0]:

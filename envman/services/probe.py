@@ -37,6 +37,16 @@ def _redis(address: tuple[str, int], facts: Mapping[str, str]) -> str | None:
     return None if answer.startswith((b"+PONG", b"-NOAUTH")) else said or "it closed the connection"
 
 
+def _redis_data(address: tuple[str, int], facts: Mapping[str, str]) -> str | None:
+    # While it still reads its files it takes a password, and nothing else.
+    with socket.create_connection(address, timeout=_PATIENCE) as line:
+        line.sendall(f"AUTH {facts['password']}\r\n".encode())
+        line.recv(64)
+        line.sendall(b"PING\r\n")
+        answer = line.recv(64)
+    return None if answer.startswith(b"+PONG") else answer.decode("utf-8", "replace").strip()
+
+
 def _mysql(address: tuple[str, int], facts: Mapping[str, str]) -> str | None:
     # A server that is ready begins with version 10 of its protocol, one that is not with an error.
     answer = _talk(address, b"", first=256)
@@ -63,10 +73,17 @@ def _get(address: tuple[str, int], path: str) -> str | None:
     return None if status and status[0][:1] in ("2", "3") else f"{path} answers {line or 'nothing'}"
 
 
+def _http(address: tuple[str, int], facts: Mapping[str, str]) -> str | None:
+    answer = _talk(address, f"GET / HTTP/1.0\r\nHost: {address[0]}:{address[1]}\r\n\r\n".encode())
+    return None if answer.startswith(b"HTTP/") else repr(answer)
+
+
 _PROBES: dict[str, Callable[[tuple[str, int], Mapping[str, str]], str | None]] = {
     "tcp": _tcp,
+    "http": _http,
     "postgres": _postgres,
     "redis": _redis,
+    "redis-data": _redis_data,
     "mysql": _mysql,
     "amqp": _greeting(b"\x01", b"AMQP\0\0\x09\x01"),
     "memcached": _greeting(b"VERSION", b"version\r\n"),
@@ -75,7 +92,6 @@ _PROBES: dict[str, Callable[[tuple[str, int], Mapping[str, str]], str | None]] =
     # A session without a name and a password: whatever the answer, it is one.
     "mqtt": _greeting(b"\x20", b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"),
 }
-KINDS = tuple(_PROBES)
 
 
 def ask(kind: str, address: tuple[str, int], facts: Mapping[str, str]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from envman.spec import recipe
 from envman.spec.model import Service, Spec
 from envman.spec.shape import Fault, suggestion
 from envman.spec.template import references
@@ -18,6 +19,8 @@ def faults(spec: Spec) -> Iterator[Fault]:
     for name, service in spec.services.items():
         yield from _service_faults(name, service, spec)
     yield from _cycle_faults(spec)
+    for name, one in spec.recipes.items():
+        yield from recipe.faults(one, ("recipes", name))
     for name, value in spec.env.variables.items():
         for reference in references(value):
             yield from _reference_faults(("env", name), reference, spec)
@@ -44,9 +47,10 @@ def _service_faults(name: str, service: Service, spec: Spec) -> Iterator[Fault]:
 
 def recipe_faults(spec: Spec, recipes: Sequence[str]) -> Iterator[Fault]:
     """Services that ask for a recipe which the catalogue does not have."""
+    known = {*recipes, *spec.recipes}
     for name, service in spec.services.items():
-        if service.use is not None and service.use not in recipes:
-            hint = suggestion(service.use, recipes)
+        if service.use is not None and service.use not in known:
+            hint = suggestion(service.use, known)
             yield Fault(("services", name, "use"), f'there is no recipe "{service.use}" in the catalogue', hint)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from envman.frozen import Field
 from envman.spec import shape
 from envman.spec.model import Health, Hook, Hooks, Network, Port, Python, Service, ServicePort, Spec, System
+from envman.spec.recipe import Container, Native, Recipe, Tool, Upgrade, Wheel
 from envman.spec.shape import Table
 
 _TABLES: Mapping[str, type] = {"python": Python, "system": System, "hooks": Hooks, "network": Network}
@@ -15,6 +16,12 @@ _HEAD = """#:schema .envman/envman.schema.json
 
 # What this project needs to run. Every key is optional; envman check says whether the file is valid.
 """
+_RECIPES = (
+    'A kind of server of the project\'s own; `use = "NAME"` asks for it. A name of the catalogue may be taken: then '
+    "the project's recipe counts. `{host}`, `{port}`, `{user}`, `{password}` and `{name}` are what clients know; "
+    "`{bin}`, `{program}`, `{data}`, `{run}` and `{version}` are the server's; `{spare}` and `{spare2}` are free "
+    "ports; `{python}` is the interpreter that envman runs on."
+)
 _EXAMPLES = {
     "env": '# DATABASE_URL = "postgresql://localhost/shop"\n# PORT = "{ports.web.inside}"\n# pass = ["AWS_*"]\n',
     "ports": "# web = 8000\n# admin = {port = 9000, strict = true}\n",
@@ -86,12 +93,18 @@ def reference() -> str:
             Hook,
         ),
         ("[network]", "", Network),
+        ("[recipes.NAME]", _RECIPES, Recipe),
+        ("[recipes.NAME.native]", "", Native),
+        ("[recipes.NAME.native.upgrade]", "", Upgrade),
+        ("[recipes.NAME.container]", "", Container),
+        ("a tool of a recipe", "", Tool),
+        ("a wheel of a recipe", "", Wheel),
     ]
     lines: list[str] = []
     for title, text, kind in sections:
         lines += [f"## {title}", "", *([text, ""] if text else []), "| key | value | for example |", "|---|---|---|"]
         for name, item in _keys(kind):
-            example = f"`{item.metadata['example']}`" if item.metadata["example"] else f"see [{name}] below"
+            example = f"`{item.metadata['example']}`" if item.metadata["example"] else f"see {name} below"
             says = item.metadata["shape"].says
             lines.append(f"| `{name}` | {item.metadata['doc']} ({says}) | {example} |")
         lines.append("")

@@ -8,26 +8,10 @@ from typing import Any
 from envman import versions
 from envman.frozen import field, frozen, frozen_in_order
 from envman.spec import template
+from envman.spec.recipe import Recipe
 from envman.spec.shape import Either, Fault, ListOf, Path, Refused, Report, Scalar, Shape, Table, TableOf, choice, key
 from envman.spec.template import Template
-
-
-def _plain(value: str) -> str:
-    if not value.strip() or not value.isprintable():
-        raise Refused("should be a line of visible characters")
-    return value
-
-
-def _without_nul(value: str) -> str:
-    if "\0" in value:
-        raise Refused("holds a NUL character, which no process can be given")
-    return value
-
-
-def _port_number(value: int) -> int:
-    if not 1 <= value <= 65535:
-        raise Refused(f"{value} is not a port", "ports go from 1 to 65535")
-    return value
+from envman.spec.values import flag, label, labelled, port_number, seconds, text, without_nul, words
 
 
 def _python_version(value: str) -> str:
@@ -41,28 +25,10 @@ def _python_version(value: str) -> str:
     raise Refused(f'"{value}" is not a Python version', 'write "3.12", "3.12.4" or ">=3.11,<3.14"')
 
 
-def _seconds(value: int) -> int:
-    if value < 1:
-        raise Refused("should be at least one second")
-    return value
-
-
-def _label(value: str) -> str:
-    if not value or not all(letter.isalnum() or letter in "-_" for letter in value) or not value.isascii():
-        raise Refused(f'"{value}" cannot be a name here', "use letters, digits, - and _")
-    return value
-
-
 def _task_name(value: str) -> str:
     if not value or value.startswith("-") or not value.isprintable() or " " in value:
         raise Refused(f'"{value}" cannot be the name of a task', "use one word that does not begin with -")
     return value
-
-
-text: Scalar[str] = Scalar(str, "a string", _without_nul)
-words: Scalar[str] = Scalar(str, "a string", _plain)
-flag: Scalar[bool] = Scalar(bool, "true or false")
-port_number: Scalar[int] = Scalar(int, "a port number", _port_number, {"minimum": 1, "maximum": 65535})
 
 
 @frozen_in_order
@@ -111,7 +77,7 @@ class _CommandShape(Either[Command]):
 def _plain_command(value: str) -> str:
     if not value.strip():
         raise Refused("is an empty command")
-    return _without_nul(value)
+    return without_nul(value)
 
 
 command = _CommandShape()
@@ -218,9 +184,7 @@ class Health:
     http: str | None = key(words, None, doc="A path that answers with a 2xx status.", example='"/health"')
     tcp: bool = key(flag, False, doc="Ready as soon as the port accepts a connection.", example="true")
     exec: Command | None = key(command, None, doc="A command that succeeds when it is ready.", example='"pg_isready"')
-    timeout: int = key(
-        Scalar(int, "a number of seconds", _seconds, {"minimum": 1}), 60, doc="Seconds to wait.", example="60"
-    )
+    timeout: int = key(seconds, 60, doc="Seconds to wait.", example="60")
 
 
 @frozen
@@ -247,11 +211,9 @@ class Service:
     health: Health | None = key(Table(Health), None, doc="How to tell that it is ready.", example='{http = "/health"}')
     needs: tuple[str, ...] = key(ListOf(words), (), doc="Services that must be ready before it.", example='["db"]')
     databases: tuple[str, ...] = key(
-        ListOf(Scalar(str, "a name", _label)), (), doc="More databases beside its own.", example='["shop_test"]'
+        ListOf(labelled), (), doc="More databases beside its own.", example='["shop_test"]'
     )
-    extensions: tuple[str, ...] = key(
-        ListOf(Scalar(str, "a name", _label)), (), doc="Extensions of its own database.", example='["vector"]'
-    )
+    extensions: tuple[str, ...] = key(ListOf(labelled), (), doc="Extensions of its own database.", example='["vector"]')
     init: tuple[str, ...] = key(
         ListOf(words), (), doc="Files of statements that new data begins with.", example='["schema.sql"]'
     )
@@ -349,7 +311,13 @@ class Spec:
         factory=lambda: Environment(variables={}),
     )
     services: Mapping[str, Service] = key(
-        TableOf(Table(Service), key=_label), doc="Servers that the project needs.", example="", factory=dict
+        TableOf(Table(Service), key=label), doc="Servers that the project needs.", example="", factory=dict
+    )
+    recipes: Mapping[str, Recipe] = key(
+        TableOf(Table(Recipe), key=label),
+        doc="Kinds of server that the catalogue does not have, or that the project has in its own way.",
+        example="",
+        factory=dict,
     )
     ports: Mapping[str, Port] = key(
         TableOf(
@@ -358,7 +326,7 @@ class Spec:
                 (dict, Table(Port), lambda port: port),
                 says="a port number, or a table with port, strict and bind",
             ),
-            key=_label,
+            key=label,
         ),
         doc="Ports that the project's own programs listen on; busy means: the next free one, remembered and shown.",
         example="",

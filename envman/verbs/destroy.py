@@ -15,6 +15,7 @@ from envman.project import Project, find_remembered
 from envman.provision import turn_folder
 from envman.removal import Made
 from envman.request import Request
+from envman.services import upgrades
 
 
 def destroy(request: Request, *, data: bool) -> Answer:
@@ -29,6 +30,8 @@ def destroy(request: Request, *, data: bool) -> Answer:
         request.console.say(f"  remove {name}  {readable_size(size)}")
     if not data and project.identity and project.identity.data.exists():
         request.console.say(f"  keep   {project.identity.data}  (--data removes it)")
+        for old in upgrades.kept(project.identity):
+            request.console.say(f"  keep   {old.folder}  {readable_size(old.bytes)}  (from before an upgrade)")
     _confirm(request, project)
     with turn.taken(turn_folder(project.root), "destroy", request.console):
         _remove(request, project, data=data)
@@ -53,7 +56,10 @@ def _folders(project: Project, made: Sequence[Made], *, data: bool) -> list[tupl
         found.append((str(project.generated), size_of(project.generated) - inside))
     own = project.identity
     if own and own.folder.exists():
-        found.append((str(own.folder), size_of(own.folder) - (0 if data else size_of(own.data))))
+        old = [(str(one.folder), one.bytes) for one in upgrades.kept(own)] if data else []
+        inside = sum(size for name, size in old if own.data in Path(name).parents)
+        found.append((str(own.folder), size_of(own.folder) - (inside if data else size_of(own.data))))
+        found += old
     return found
 
 

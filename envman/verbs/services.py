@@ -14,7 +14,9 @@ from envman.errors import UsageError
 from envman.project import find_root
 from envman.request import Request
 from envman.services import catalogue
-from envman.services.recipe import Recipe, same_major
+from envman.services.recipe import same_major
+from envman.spec.model import Spec
+from envman.spec.recipe import Recipe
 
 _HEADER = ("NAME", "TITLE", "VERSION", "HERE", "USED BY", "HOW")
 Uses = Mapping[str, list[str]]  # the version asked for, and the services of the project that ask for it
@@ -22,7 +24,8 @@ Uses = Mapping[str, list[str]]  # the version asked for, and the services of the
 
 def services(request: Request) -> Answer:
     """One row for each version on each backend; in a project also who uses it."""
-    used = _used(request)
+    spec = _spec(request)
+    used = _used(spec)
     able = {
         name: one
         for name, module in backend.registered().items()
@@ -30,8 +33,8 @@ def services(request: Request) -> Answer:
     }
     rows: list[tuple[str, ...]] = []
     result: dict[str, Any] = {}
-    for name in catalogue.names():
-        recipe = catalogue.find(name)
+    for name in catalogue.names(spec.recipes):
+        recipe = catalogue.find(name, spec.recipes)
         offers = {where: list(one.offers(recipe, request.environ)) for where, one in able.items()}
         offers = {where: found for where, found in offers.items() if found}
         uses = _by_version(recipe, used.get(name, {}))
@@ -45,14 +48,18 @@ def services(request: Request) -> Answer:
     return Answer(result={"services": result}, text="\n".join(columns([_HEADER, *rows])))
 
 
-def _used(request: Request) -> dict[str, dict[str, str | None]]:
-    """The services of the project by the recipe that they use, each with the version it asks for."""
+def _spec(request: Request) -> Spec:
     try:
         find_root(request.folder)
     except UsageError:
-        return {}  # the catalogue is the same outside a project
+        return Spec()  # the catalogue can be asked for outside a project too
+    return active.read(request).spec
+
+
+def _used(spec: Spec) -> dict[str, dict[str, str | None]]:
+    """The services of the project by the recipe that they use, each with the version it asks for."""
     found: dict[str, dict[str, str | None]] = {}
-    for name, service in active.read(request).spec.services.items():
+    for name, service in spec.services.items():
         if service.use:
             found.setdefault(service.use, {})[name] = service.version
     return found

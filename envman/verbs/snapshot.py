@@ -14,28 +14,32 @@ from envman.backend import Observed, State
 from envman.console import columns
 from envman.errors import StepFailed, UsageError
 from envman.execute import Executor
-from envman.files import readable_size, remove_tree
+from envman.files import readable_size, readable_span, remove_tree
 from envman.frozen import replace
 from envman.identity import Identity
 from envman.plan import Goal, Plan, Step
 from envman.problem import Problem
+from envman.project import Project
 from envman.provision import turn_folder
 from envman.request import Request
-from envman.services import catalogue, snapshots
+from envman.services import catalogue, snapshots, upgrades
 from envman.services.snapshots import RestoreData, SaveData, Snapshot
+from envman.services.upgrades import Aside
 from envman.spec.shape import suggestion
-
-_DAY = 86400
+from envman.verbs import snapshot_upgrade
 
 
 def snapshot(request: Request, action: str, name: str | None, services: Sequence[str]) -> Answer:
-    """Do one of the four things."""
+    """Do one of the five things."""
     if action == "list":
         return _list(request)
     if name is None:
-        raise UsageError(Problem(message=f"snapshot {action} needs a name", hint=f"envman snapshot {action} before"))
+        example = "db" if action == "upgrade" else "before"
+        raise UsageError(Problem(message=f"snapshot {action} needs a name", hint=f"envman snapshot {action} {example}"))
     if action == "save":
         return _save(request, name, services)
+    if action == "upgrade":
+        return _upgrade(request, name)
     return _restore(request, name, services) if action == "restore" else _delete(request, name)
 
 
@@ -80,19 +84,37 @@ def _restore(request: Request, name: str, wanted: Sequence[str]) -> Answer:
     return Answer(result=_as_json(kept) | {"restored": list(chosen)})
 
 
+def _upgrade(request: Request, name: str) -> Answer:
+    found, own = _found(request)
+    _require_keeping(found, [name])
+    return snapshot_upgrade.upgrade(request, found, own, name)
+
+
 def _list(request: Request) -> Answer:
-    found = snapshots.known(active.read(request).identity)
+    own = active.read(request).identity
+    found, aside = snapshots.known(own), upgrades.kept(own)
     now = time.time()
     rows = [
-        (one.name, _age(now - one.time), readable_size(one.bytes), ", ".join(one.services)) for one in found
+        (one.name, readable_span(now - one.time), readable_size(one.bytes), ", ".join(one.services)) for one in found
     ]  # fmt: skip
+    rows += [
+        (one.name, readable_span(now - one.time), readable_size(one.bytes), f"{one.service}, before an upgrade")
+        for one in aside
+    ]
     text = "\n".join(columns([("NAME", "AGE", "SIZE", "SERVICES"), *rows])) if rows else "no snapshots yet"
-    return Answer(result={"snapshots": [_as_json(one) for one in found]}, text=text)
+    old = [
+        {"name": one.name, "service": one.service, "version": one.version, "bytes": one.bytes, "time": one.time}
+        for one in aside
+    ]
+    return Answer(result={"snapshots": [_as_json(one) for one in found], "kept": old}, text=text)
 
 
 def _delete(request: Request, name: str) -> Answer:
     project = active.read(request)
     own = _own(project.identity)
+    aside = next((one for one in upgrades.kept(own) if one.name == name), None)
+    if aside is not None and snapshots.read(snapshots.place(own, name)) is None:
+        return _delete_kept(request, project, aside)
     kept = _known(own, name)
     size = readable_size(kept.bytes)
     _confirm(request, f"Remove snapshot {name}, {size}?", f"snapshot {name} holds {size}")
@@ -100,6 +122,15 @@ def _delete(request: Request, name: str) -> Answer:
         remove_tree(kept.folder)
     request.console.say(f"snapshot {name} is gone, {size}")
     return Answer(result=_as_json(kept))
+
+
+def _delete_kept(request: Request, project: Project, old: Aside) -> Answer:
+    size = readable_size(old.bytes)
+    _confirm(request, f"Remove the old data {old.name}, {size}?", f"{old.name} is old data, {size}")
+    with turn.taken(turn_folder(project.root), "snapshot", request.console):
+        remove_tree(old.folder)
+    request.console.say(f"the old data {old.name} is gone, {size}")
+    return Answer(result={"name": old.name, "service": old.service, "version": old.version, "bytes": old.bytes})
 
 
 def _own(own: Identity | None) -> Identity:
@@ -125,18 +156,23 @@ def _known(own: Identity, name: str) -> Snapshot:
 
 
 def _keeps(found: Active, name: str) -> bool:
-    used = found.project.spec.services[name].use
-    return used is not None and catalogue.find(used).keeps
+    recipe = catalogue.of(found.project.spec, name)
+    return recipe is not None and recipe.keeps
 
 
-def _keeping(found: Active, observed: Observed, wanted: Sequence[str]) -> list[str]:
-    """The services whose data is to be saved; raises when one that is named has none."""
+def _require_keeping(found: Active, wanted: Sequence[str]) -> None:
     known = found.project.spec.services
     for name in wanted:
         if name not in known:
             raise UsageError(Problem(message=f'there is no service "{name}"', hint=suggestion(name, known)))
         if not _keeps(found, name):
             raise UsageError(f"{name} keeps no data that a snapshot could hold")
+
+
+def _keeping(found: Active, observed: Observed, wanted: Sequence[str]) -> list[str]:
+    """The services whose data is to be saved; raises when one that is named has none."""
+    known = found.project.spec.services
+    _require_keeping(found, wanted)
     chosen = list(dict.fromkeys(wanted)) or [name for name in known if _keeps(found, name)]
     if not chosen:
         raise UsageError(f"no service of {found.project.name} keeps data")
@@ -187,13 +223,6 @@ def _confirm(request: Request, question: str, why: str) -> None:
         raise UsageError(Problem(message=f"{why}, and nobody can answer here", hint="--yes answers"))
     if not request.console.ask(question):
         raise UsageError("nothing was changed")
-
-
-def _age(seconds: float) -> str:
-    for unit, length in (("days", _DAY), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds // length:.0f} {unit}"
-    return f"{max(seconds, 0):.0f} seconds"
 
 
 def _as_json(one: Snapshot) -> dict[str, Any]:

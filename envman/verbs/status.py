@@ -11,4 +11,8 @@ def status(request: Request) -> Answer:
     """Look, and change nothing."""
     found = active.find(request)
     observed = found.backend.observe(found.project, request.environ)
-    return Answer(result=standing.describe(found, observed), text=standing.text(found, observed, request.console))
+    vitals = found.backend.vitals(found.project, observed, request.environ)
+    return Answer(
+        result=standing.describe(found, observed, vitals),
+        text=standing.text(found, observed, request.console, vitals),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from envman.dependencies.resolve import Resolve
 from envman.errors import StepFailed
 from envman.frozen import replace
 from envman.interpreters import Request
+from envman.process import Completed
 from envman.project import Project
 from tests.support.folders import claimed, opened, written
 from tests.support.scratch import Scratch
@@ -35,6 +37,7 @@ class Work:
     environ: dict[str, str] = field(default_factory=dict)
     offline: bool = False
     locked: bool = False
+    uv: Callable[[Sequence[str]], Completed] | None = None
     line: StepLine = field(default_factory=lambda: StepLine(Console(quiet=True), "lock", ""))
     said: list[str] = field(default_factory=list)
 

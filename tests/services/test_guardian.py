@@ -70,6 +70,15 @@ class Guarded:
     def said(self) -> str:
         return self.log.read_text() if self.log.exists() else ""
 
+    @property
+    def times(self) -> Path:
+        return self.folder / "log.times"
+
+    def noted(self) -> list[tuple[int, int]]:
+        """Seconds and offsets in the log's index."""
+        entries = [line.split() for line in self.times.read_text().splitlines()]
+        return [(int(seconds), int(offset)) for seconds, offset in entries]
+
     def runs(self) -> None:
         until(lambda: self.lease.get("state") == "running")
 
@@ -298,6 +307,86 @@ def test_a_log_that_grows_long_is_moved_aside(guard: Guard) -> None:
     assert stat.S_IMODE(aside.stat().st_mode) == stat.S_IMODE(one.log.stat().st_mode) == 0o600
 
 
+def test_beside_the_log_stands_when_its_parts_came(guard: Guard) -> None:
+    before = int(time.time())
+    one = guard("echo one; sleep 1.2; echo two; exec sleep 60")
+    until(lambda: one.said() == "one\ntwo\n")
+    (first, start), (second, later) = one.noted()
+    assert before <= first < second <= time.time()
+    assert (start, later) == (0, 4)
+    assert stat.S_IMODE(one.times.stat().st_mode) == 0o600
+    assert one.said() == "one\ntwo\n"
+
+
+def test_that_is_noted_once_a_second_at_most_and_only_when_something_came(guard: Guard) -> None:
+    one = guard("for i in 1 2 3 4 5 6 7 8 9; do echo $i; sleep 0.01; done; sleep 1.5; echo end; exec sleep 60")
+    until(lambda: "end" in one.said())
+    seconds = [when for when, _ in one.noted()]
+    assert len(seconds) <= 3
+    assert len(set(seconds)) == len(seconds)
+
+
+def test_the_index_is_moved_aside_with_its_log(guard: Guard) -> None:
+    one = guard("yes a line of some length | head -c 6000000; echo last words; exec sleep 60")
+    until(lambda: "last words" in one.said())
+    assert one.noted()[0][1] == 0
+    aside = one.log.with_name("log.1.times")
+    assert aside.read_text().endswith(" 0\n") or aside.read_text().count("\n") > 1
+    assert stat.S_IMODE(aside.stat().st_mode) == 0o600
+    assert sorted(file.name for file in one.folder.glob("log*")) == ["log", "log.1", "log.1.times", "log.times"]
+
+
+def test_what_was_said_by_an_earlier_guardian_is_not_dated_anew(guard: Guard) -> None:
+    first = guard("echo first", restart="never")
+    first.ends("done")
+    known, size = first.noted(), first.log.stat().st_size
+    time.sleep(1.1)
+    second = guard("echo second", restart="never")
+    second.ends("done")
+    assert second.noted()[: len(known)] == known
+    assert second.noted()[len(known)][1] == size
+
+
+@pytest.mark.parametrize("instead", ["a folder", "/dev/full"])
+def test_an_index_that_cannot_be_written_costs_nothing_but_the_times(
+    guard: Guard, tmp_path: Path, instead: str
+) -> None:
+    times = tmp_path / "log.times"
+    if instead == "a folder":
+        times.mkdir()
+    else:
+        times.symlink_to(instead)
+    one = guard("echo one; while ! [ -e go ]; do sleep 0.05; done; echo two; exec sleep 60")
+    until(lambda: one.said() == "one\n")
+    if instead == "a folder":
+        times.rmdir()
+    else:
+        times.unlink()
+    (tmp_path / "go").touch()
+    until(lambda: one.said() == "one\ntwo\n")
+    assert [offset for _, offset in one.noted()] == [4]
+    assert len(list(Path(f"/proc/{one.process.pid}/fd").iterdir())) < 12
+
+
+def test_a_log_that_was_removed_harms_nobody(guard: Guard, tmp_path: Path) -> None:
+    one = guard("echo one; while ! [ -e go ]; do sleep 0.05; done; yes word | head -c 6000000; echo end; exec sleep 60")
+    until(lambda: one.said() == "one\n")
+    one.log.unlink()
+    (tmp_path / "go").touch()
+    until(lambda: "end" in one.said())
+    assert lease.holds(one.lease)
+    assert one.noted()[-1][1] < 6_000_000
+
+
+def test_a_log_that_was_emptied_is_dated_anew(guard: Guard, tmp_path: Path) -> None:
+    one = guard("echo one; echo more; while ! [ -e go ]; do sleep 0.05; done; echo two; exec sleep 60")
+    until(lambda: "more" in one.said())
+    os.truncate(one.log, 0)
+    (tmp_path / "go").touch()
+    until(lambda: one.said() == "two\n")
+    assert one.noted()[-1][1] == 0
+
+
 def test_a_service_that_closes_its_output_still_runs(guard: Guard) -> None:
     one = guard("echo closing; exec sleep 60 >&- 2>&-")
     until(lambda: one.said() == "closing\n")
@@ -317,3 +406,13 @@ def test_it_needs_nothing_of_envman(scratch: Shop) -> None:
     line = f"import runpy, sys; runpy.run_path({str(GUARDIAN)!r}); print('envman' in sys.modules)"
     done = subprocess.run([sys.executable, "-I", "-S", "-c", line], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_a_stop_between_two_starts_is_heard_at_once(guard: Guard) -> None:
+    one = guard("exit 3", restart="always", tries=50)
+    one.keep()
+    until(lambda: "(4 of 50)" in one.said())  # the pause before the next start is longer than a second
+    began = time.monotonic()
+    one.process.terminate()
+    one.ends("stopped")
+    assert time.monotonic() - began < 1

@@ -19,8 +19,9 @@ from envman.errors import StepFailed
 from envman.identity import Identity
 from envman.interpreters import Request
 from envman.project import Project
-from envman.services import catalogue, facts, lease, order, passwords, probe, recipe
+from envman.services import catalogue, facts, lease, order, passwords, recipe
 from envman.spec.model import Command, Service, ServicePort, Spec
+from envman.spec.recipe import PROBES, faults
 
 
 def project(services: Mapping[str, Service], *, identity: Identity | None = None, **ports: int) -> Project:
@@ -167,29 +168,32 @@ class TestCatalogue:
         assert found.versions
         assert 0 < found.port < 65536
         assert "{port}" in found.url
-        assert not found.password or "{password}" in found.url
-        assert found.image
-        assert found.programs
-        assert found.argv
-        assert found.probe in probe.KINDS
-        assert found.stop in ("TERM", "INT", "QUIT")
-        assert 0 < found.patience <= 60
+        # An address of HTTP is given to clients beside the key and the secret.
+        assert not found.password or "{password}" in found.url or found.url.startswith("http://")
+        assert found.image or found.wheels
+        assert not list(faults(found, ()))
+        assert found.native.programs
+        assert found.native.argv
+        assert found.native.probe in PROBES
+        assert found.native.stop in ("TERM", "INT", "QUIT")
+        assert 0 < found.native.patience <= 60
 
     @pytest.mark.parametrize("name", catalogue.names())
     def test_its_lists_are_of_strings_and_frozen(self, name: str) -> None:
         found = catalogue.find(name)
-        for value in (found.versions, found.debian, found.folders, found.argv):
+        for value in (found.versions, found.debian, found.native.folders, found.native.argv):
             assert isinstance(value, tuple)
             assert all(isinstance(word, str) for word in value)
-        for step in (*found.template, *found.create):
-            assert step.argv
-            assert all(isinstance(word, str) for word in step.argv)
+        for tool in (*found.native.template, *found.native.create):
+            assert tool.argv
+            assert all(isinstance(word, str) for word in tool.argv)
 
     @pytest.mark.parametrize("name", catalogue.names())
     def test_no_password_stands_in_a_command_line(self, name: str) -> None:
         found = catalogue.find(name)
-        steps = (*found.template, *found.create, *(step for step in (found.dump, found.restore) if step))
-        for argv in (found.argv, *(step.argv for step in steps)):
+        native = found.native
+        tools = (*native.template, *native.create, *(tool for tool in (native.dump, native.restore) if tool))
+        for argv in (native.argv, *(tool.argv for tool in tools)):
             assert not [word for word in argv if "{password}" in word]
 
     @pytest.mark.parametrize("name", catalogue.names())
@@ -204,7 +208,7 @@ class TestCatalogue:
     @pytest.mark.parametrize("name", catalogue.names())
     def test_it_listens_where_its_clients_ask(self, name: str) -> None:
         found = catalogue.find(name)
-        written = [*found.argv, *found.files.values(), *found.env.values()]
+        written = [*found.native.argv, *found.native.files.values(), *found.native.env.values()]
         assert any("{port}" in text for text in written)
         assert any("{host}" in text for text in written)
         assert not any("0.0.0.0" in text for text in written)
@@ -247,7 +251,7 @@ class TestFacts:
     def test_the_wanted_port_is_the_hosts_else_the_inner_else_the_recipes(
         self, service: Service, port: int | None
     ) -> None:
-        assert facts.wanted_port(service) == port
+        assert facts.wanted_port(Spec(services={"one": service}), "one") == port
 
 
 class TestPasswords:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from envman.services import probe
+from envman.spec.recipe import PROBES
 
 FACTS = {"user": "app", "name": "shop"}
 
@@ -71,12 +72,12 @@ def _nobody() -> tuple[str, int]:
         return found
 
 
-@pytest.mark.parametrize("kind", probe.KINDS)
+@pytest.mark.parametrize("kind", PROBES)
 def test_where_nobody_listens_nothing_is_ready(kind: str) -> None:
     assert probe.ask(kind, _nobody(), FACTS) == "nothing listens there yet"
 
 
-@pytest.mark.parametrize("kind", [kind for kind in probe.KINDS if kind != "tcp"])
+@pytest.mark.parametrize("kind", [kind for kind in PROBES if kind != "tcp"])
 def test_a_connection_that_is_closed_without_a_word_is_not_ready(answering: Make, kind: str) -> None:
     assert probe.ask(kind, answering(b"").address, FACTS) is not None
 
@@ -91,6 +92,7 @@ def test_a_connection_that_is_closed_without_a_word_is_not_ready(answering: Make
         ("memcached", b"VERSION 1.6.1\r\n"),
         ("nats", b'INFO {"server_id":"x"}\r\n'),
         ("smtp", b"220 here ESMTP\r\n"),
+        ("http", b"HTTP/1.1 404 Not Found\r\n\r\n"),
     ],
 )
 def test_the_answer_of_a_server_that_is_ready_is_understood(answering: Make, kind: str, answer: bytes) -> None:

@@ -11,6 +11,7 @@ pytestmark = pytest.mark.engine
 
 _SPEC = """\
 [env]
+AWS_RESPONSE_CHECKSUM_VALIDATION = "when_required"
 URL = "{services.it.url}"
 HOST = "{services.it.host}"
 PORT = "{services.it.port}"
@@ -87,9 +88,36 @@ CLIENTS = {
         "pub.single('v', 'kept', retain=True, qos=1, **to)",
         "print(sub.simple('v', **to).payload.decode())",
     ),
+    "s3": (
+        "boto3",
+        (
+            "import boto3; c = boto3.client('s3', endpoint_url=url, region_name='us-east-1', "
+            "aws_access_key_id='app', aws_secret_access_key=word); c.list_objects_v2(Bucket='app')"
+        ),
+        "c.put_object(Bucket='app', Key='a/v', Body=b'kept')",
+        "print(c.get_object(Bucket='app', Key='a/v', Range='bytes=0-3')['Body'].read().decode())",
+    ),
+    "smtp": (
+        "",
+        (
+            "import glob, mailbox, smtplib\n"
+            "c = smtplib.SMTP(u.hostname, u.port)\n"
+            "c.login(u.username, u.password)\n"
+            "(folder,) = glob.glob(os.environ['ENVMAN_DATA'] + '/projects/*/data/it/Maildir')\n"
+            "box = mailbox.Maildir(folder, create=False)"
+        ),
+        (
+            "c.sendmail('a@b.c', ['d@e.f'], 'Subject: v\\n\\nkept')\n"
+            "n = smtplib.SMTP(u.hostname, u.port); n.sendmail('a@b.c', ['d@e.f'], 'Subject: w\\n\\nwithout a login')"
+        ),
+        "print(*[m.get_payload().strip() for m in box if m['subject'] == 'v'])",
+    ),
 }
-_HEAD = "import os\nfrom urllib.parse import urlsplit\nurl = os.environ['URL']\nu = urlsplit(url)\n"
-_WRONG = "word = os.environ['WORD']\nurl = url.replace(word, 'x' * len(word))\nu = urlsplit(url)\n"
+_HEAD = (
+    "import os\nfrom urllib.parse import urlsplit\n"
+    "url, word = os.environ['URL'], os.environ['WORD']\nu = urlsplit(url)\n"
+)
+_WRONG = "url, word = url.replace(word, 'x' * len(word)), 'x' * len(word)\nu = urlsplit(url)\n"
 
 
 @pytest.mark.parametrize("name", catalogue.names())

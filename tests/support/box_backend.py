@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from envman.backend import Job, Observed, State, Usage
+from envman.backend import Job, Log, Observed, State, Usage
 from envman.inside import Listening, Viewpoint
 from envman.plan import Goal, Step
 from envman.problem import Problem
@@ -99,11 +99,15 @@ def usage(project: Project, environ: Mapping[str, str]) -> Usage:
     return Usage(disk={"the box": 1_000_000}, memory=None)
 
 
+def vitals(project: Project, observed: Observed, environ: Mapping[str, str]) -> dict[str, Any]:
+    return {}
+
+
 def offers(recipe: Any, environ: Mapping[str, str]) -> list[Any]:
     return []
 
 
-def logs(project: Project) -> dict[str, Path]:
+def logs(project: Project) -> dict[str, Log]:
     return {}
 
 

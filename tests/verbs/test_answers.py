@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from envman.verbs.init import starters
 from tests.support.scratch import Scratch
 
 KEYS = {"envman", "command", "ok", "result", "problems"}
@@ -192,7 +193,8 @@ def test_init_writes_a_spec_that_is_valid_and_does_not_write_it_twice(scratch: S
 
 
 def test_every_starter_has_a_valid_spec(scratch: Scratch) -> None:
-    for name in ("web", "shop"):
+    assert starters() == ["django", "shop", "web", "worker"]
+    for name in starters():
         shop = Scratch(scratch.home, scratch.environ["UV_DEFAULT_INDEX"], name=name)
         assert shop.envman("init", "--starter", name).code == 0
         said = shop.envman("check")

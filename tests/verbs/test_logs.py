@@ -6,6 +6,7 @@ import json
 import signal
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,9 @@ def test_one_that_is_named_speaks_alone_and_secrets_stay_hidden(shop: Scratch) -
 
 def test_json_is_one_document_for_each_line(shop: Scratch) -> None:
     said = shop.envman("logs", "quiet", "--json")
-    assert [json.loads(line) for line in said.out.splitlines()] == [{"service": "quiet", "line": "quiet speaks"}]
+    (one,) = map(json.loads, said.out.splitlines())
+    assert (list(one), one["service"], one["line"]) == (["service", "time", "line"], "quiet", "quiet speaks")
+    assert abs(datetime.fromisoformat(one["time"]).timestamp() - time.time()) < 60
 
 
 def test_after_a_down_the_lines_are_still_there_with_our_own_note(shop: Scratch) -> None:

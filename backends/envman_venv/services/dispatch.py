@@ -7,7 +7,8 @@ from typing import Any
 
 from envman.backend import Job
 from envman.services.snapshots import RestoreData, SaveData
-from envman_venv.services import apply, snapshot
+from envman.services.upgrades import BeginUpgrade, DumpData, ReadData, TakePlace
+from envman_venv.services import apply, snapshot, upgrade
 from envman_venv.services.operations import FetchServer, StartService, StopService
 
 _HANDLERS: Mapping[type, Callable[[Any, Job], str]] = {
@@ -16,6 +17,10 @@ _HANDLERS: Mapping[type, Callable[[Any, Job], str]] = {
     StopService: apply.stop,
     SaveData: snapshot.save,
     RestoreData: snapshot.restore,
+    BeginUpgrade: upgrade.begin,
+    DumpData: upgrade.dump,
+    ReadData: upgrade.read,
+    TakePlace: upgrade.take_place,
 }
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from envman.backend import Serving, State
 from envman.identity import Identity
 from envman.project import Project
 from envman.services import lease
+from envman.services.tail import Tail
 from envman_venv.services import places
 
 _LAST_LINES = 3
@@ -21,12 +21,13 @@ def leases(identity: Identity | None) -> dict[str, str]:
     return {file.stem: str(file) for file in found}
 
 
-def logs(project: Project) -> Mapping[str, Path]:
+def logs(project: Project) -> Mapping[str, Tail]:
     """The log of every service of the spec, and of those that it has forgotten and that left one."""
     own = project.identity
     if own is None:
         return {}
-    return {name: places.log(own, name) for name in project.spec.services} | places.logged(own)
+    files = {name: places.log(own, name) for name in project.spec.services} | places.logged(own)
+    return {name: Tail(file) for name, file in files.items()}
 
 
 def observe(project: Project) -> Mapping[str, Serving]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from envman.frozen import frozen
-from envman.services.recipe import Recipe, Wheel
+from envman.spec.recipe import Recipe, Wheel
 
 
 @frozen

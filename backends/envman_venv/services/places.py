@@ -8,7 +8,7 @@ from pathlib import Path
 from envman import paths
 from envman.frozen import frozen
 from envman.identity import Identity
-from envman.services.recipe import Recipe
+from envman.spec.recipe import Recipe
 
 _NOBODY = 65534
 
@@ -25,7 +25,7 @@ class Places:
 
 
 def _is_other_user(recipe: Recipe | None) -> bool:
-    return recipe is not None and recipe.unprivileged and hasattr(os, "geteuid") and os.geteuid() == 0
+    return recipe is not None and recipe.native.unprivileged and hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def shared(recipe: Recipe) -> Path:

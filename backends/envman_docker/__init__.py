@@ -1,0 +1,1 @@
+"""The Docker level: a generated image and a compose stack."""

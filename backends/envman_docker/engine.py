@@ -1,0 +1,159 @@
+"""Which engine is meant, found as the docker command finds it, and what it lacks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from envman.errors import EngineMissing
+from envman.frozen import frozen
+from envman.problem import Problem
+from envman_docker import sockets
+
+_DEFAULT = "unix:///var/run/docker.sock"
+_PLUGINS = ("/usr/local/lib/docker", "/usr/local/libexec/docker", "/usr/lib/docker", "/usr/libexec/docker")
+_HERE = ("127.0.0.1", "localhost", "[::1]")
+# Of these the docker command makes its way to the engine; nothing of the project's may take their place.
+_STEERING = ("PATH", "HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+
+
+@frozen
+class Engine:
+    """Where it listens, and who says so."""
+
+    address: str
+    said_by: str
+
+
+def find(environ: Mapping[str, str]) -> Engine:
+    """The engine that the docker command would talk to; raises EngineMissing for one that cannot be used."""
+    engine = _meant(environ)
+    kind, _, rest = engine.address.partition("://")
+    if kind == "ssh" or (kind == "tcp" and rest.rpartition(":")[0] not in _HERE):
+        message = f"{engine.said_by} leads to an engine on another machine, which cannot see this project's folder"
+        raise EngineMissing(Problem(message=message, hint="docker context use default, or unset DOCKER_HOST"))
+    if kind not in ("unix", "tcp"):
+        message = f"{engine.said_by} leads to {engine.address}, which envman cannot talk to"
+        raise EngineMissing(Problem(message=message, hint="use an engine with a unix socket"))
+    return engine
+
+
+def _meant(environ: Mapping[str, str]) -> Engine:
+    if environ.get("DOCKER_HOST"):
+        return Engine(address=environ["DOCKER_HOST"], said_by="DOCKER_HOST")
+    folder = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME") or Path.home()) / ".docker")
+    name = environ.get("DOCKER_CONTEXT") or _current_context(folder)
+    if name and name != "default":
+        return Engine(address=_context(folder, name), said_by=f"the docker context {name}")
+    if not Path("/var/run/docker.sock").exists():
+        for place, whose in _others(environ):
+            if place.exists():
+                return Engine(address=f"unix://{place}", said_by=whose)
+    return Engine(address=_DEFAULT, said_by="the docker command")
+
+
+def _others(environ: Mapping[str, str]) -> list[tuple[Path, str]]:
+    runtime = Path(environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
+    home = Path(environ.get("HOME") or Path.home())
+    return [
+        (runtime / "docker.sock", "rootless Docker"),
+        (home / ".docker" / "run" / "docker.sock", "Docker Desktop"),
+        (home / ".docker" / "desktop" / "docker.sock", "Docker Desktop"),
+        (runtime / "podman" / "podman.sock", "Podman"),
+        (Path("/run/podman/podman.sock"), "Podman"),
+    ]
+
+
+def _current_context(folder: Path) -> str:
+    try:
+        found = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("currentContext")
+    except (OSError, ValueError, AttributeError):
+        return ""
+    return found if isinstance(found, str) else ""
+
+
+def _context(folder: Path, name: str) -> str:
+    file = folder / "contexts" / "meta" / hashlib.sha256(name.encode()).hexdigest() / "meta.json"
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8"))["Endpoints"]["docker"]["Host"])
+    except (OSError, ValueError, KeyError, TypeError):
+        message = f'there is no docker context "{name}"'
+        raise EngineMissing(Problem(message=message, hint="docker context ls shows them")) from None
+
+
+def missing(environ: Mapping[str, str]) -> list[Problem]:
+    """What keeps this machine from running containers, each with the command that mends it."""
+    found: list[Problem] = []
+    program = shutil.which("docker", path=environ.get("PATH"))
+    if program is None:
+        found.append(Problem(message="the docker command is not on this machine", hint=_how_to_get("docker-cli")))
+    else:
+        for plugin, package in (("docker-compose", "docker-compose"), ("docker-buildx", "docker-buildx")):
+            if not _has_plugin(plugin, environ):
+                message = f"the docker command has no {plugin.removeprefix('docker-')}"
+                found.append(Problem(message=message, hint=_how_to_get(package)))
+    try:
+        engine = find(environ)
+        status, _ = sockets.ask(engine.address, "GET", "/_ping")
+    except EngineMissing as error:
+        return [*found, *error.problems]
+    except PermissionError:
+        message, hint = "you may not talk to the engine", 'sudo usermod -aG docker "$USER", then log in again'
+        return [*found, Problem(message=message, hint=hint)]
+    except OSError:
+        return [*found, Problem(message=f"no engine answers at {engine.address}", hint=_how_to_start())]
+    if status != 200:
+        found.append(Problem(message=f"the engine at {engine.address} answers {status}", hint=_how_to_start()))
+    return found
+
+
+def _has_plugin(name: str, environ: Mapping[str, str]) -> bool:
+    own = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME") or Path.home()) / ".docker")
+    folders = [
+        own,
+        *map(Path, _PLUGINS),
+        Path("/opt/homebrew/lib/docker"),
+        Path("/Applications/Docker.app/Contents/Resources"),
+    ]
+    return any(os.access(folder / "cli-plugins" / name, os.X_OK) for folder in folders)
+
+
+def _how_to_get(package: str) -> str:
+    if Path("/etc/debian_version").exists():
+        return f"sudo apt-get install {package}"
+    return "install Docker Desktop, or Docker Engine with its Compose and Buildx plugins: https://docs.docker.com/engine/install"
+
+
+def _how_to_start() -> str:
+    return "start it: Docker Desktop, or sudo systemctl start docker"
+
+
+@contextmanager
+def api(environ: Mapping[str, str]) -> Iterator[Any]:
+    """The engine's whole interface, off the hot path."""
+    import docker
+
+    client = docker.APIClient(base_url=find(environ).address, version="auto", timeout=30)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def variables(environ: Mapping[str, str], engine: Engine) -> dict[str, str]:
+    """The variables of the docker command: what leads it to this engine, and nothing of the project's."""
+    kept = {name: environ[name] for name in _STEERING if name in environ}
+    kept.update(
+        {
+            name: value
+            for name, value in environ.items()
+            if name.startswith(("DOCKER_CERT", "DOCKER_TLS", "DOCKER_CONFIG"))
+        }
+    )
+    return {**kept, "DOCKER_HOST": engine.address, "DOCKER_BUILDKIT": "1", "COMPOSE_ANSI": "never", "NO_COLOR": "1"}

@@ -1,0 +1,46 @@
+"""What the objects of a project are called in the engine, and the labels by which we know them again."""
+
+from __future__ import annotations
+
+import re
+
+from envman.project import Project
+
+PROJECT = "dev.envman.project"  # whose it is; what does not carry it is never touched
+INPUTS = "dev.envman.inputs"  # a digest of what it was made from
+SERVICE = "dev.envman.service"  # which service of the spec a container is
+FOLDER = "dev.envman.folder"  # where the project stands, for people who meet the object in the engine
+WORKSPACE = "workspace"  # the container that the project's commands run in
+ROOT = "/project"
+VENV = "/opt/venv"
+
+
+def identity(project: Project) -> str:
+    """The project's id."""
+    return project.identity.id if project.identity else "new"
+
+
+def stack(project: Project) -> str:
+    """The name of the compose project: readable, and nobody else's."""
+    readable = re.sub(r"[^a-z0-9]+", "-", project.name.lower()).strip("-")[:24] or "project"
+    return f"{readable}-{identity(project)[:8]}"
+
+
+def base_image(project: Project) -> str:
+    """The image with system, user and tools."""
+    return f"envman-{stack(project)}:base"
+
+
+def image(project: Project) -> str:
+    """The whole image."""
+    return f"envman-{stack(project)}:dev"
+
+
+def own_image(project: Project) -> str:
+    """The image of the project's own Dockerfile."""
+    return f"envman-{stack(project)}:own"
+
+
+def volume(project: Project, service: str) -> str:
+    """The volume with a service's data."""
+    return f"{stack(project)}-{service}"

@@ -1,0 +1,63 @@
+"""What the docker backend can be asked to do, each as a value."""
+
+from __future__ import annotations
+
+from envman.dependencies.resolve import Resolve
+from envman.frozen import frozen
+from envman_docker.image import Recipe
+
+
+@frozen
+class BuildBase:
+    """System, user and tools."""
+
+    recipe: Recipe
+    inputs: str
+
+
+@frozen
+class ResolveInside:
+    """Find versions for what no lock covers: in a container, because it may run what others wrote."""
+
+    resolve: Resolve
+    recipe: Recipe
+
+
+@frozen
+class BuildImage:
+    """The packages, on top of the base."""
+
+    recipe: Recipe
+    inputs: str
+
+
+@frozen
+class StartContainers:
+    """Begin a whole wave, and wait for one of it."""
+
+    name: str
+    wave: tuple[str, ...]
+    recipe: Recipe
+    afresh: tuple[str, ...] = ()  # those that have to be made anew though nothing of theirs has changed
+
+
+@frozen
+class Finish:
+    """Install what stands in the project's folder, and look at what there is."""
+
+    recipe: Recipe
+    container_python: str = ""
+
+
+@frozen
+class StopContainers:
+    """End them; they stay, and what they hold."""
+
+    names: tuple[str, ...]
+
+
+@frozen
+class RemoveStack:
+    """Remove containers, networks and images; volumes too, where data is to go."""
+
+    data: bool

@@ -1,0 +1,59 @@
+"""One request to the engine over its socket. On the hot path: nothing but the standard library's smallest parts."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PATIENCE = 10.0  # seconds for the engine to answer
+
+
+def connect(address: str) -> socket.socket:
+    """A connection to an engine of this machine; raises OSError."""
+    kind, _, rest = address.partition("://")
+    if kind == "unix":
+        line = socket.socket(socket.AF_UNIX)
+        try:
+            line.settimeout(_PATIENCE)
+            line.connect(rest)
+        except OSError:
+            line.close()
+            raise
+        return line
+    host, _, port = rest.partition(":")
+    return socket.create_connection((host, int(port or 2375)), timeout=_PATIENCE)
+
+
+def ask(address: str, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+    """Status and body of the answer."""
+    with connect(address) as line:
+        line.sendall(head(method, path, body) + body)
+        # The answer of HTTP 1.0 ends with the connection: no lengths, no chunks.
+        answer = b"".join(iter(lambda: line.recv(65536), b""))
+    start, _, rest = answer.partition(b"\r\n\r\n")
+    return status(start), rest
+
+
+def head(method: str, path: str, body: bytes, *, version: str = "1.0", more: str = "") -> bytes:
+    """The head of a request."""
+    words = f"{method} {path} HTTP/{version}\r\nHost: engine\r\nContent-Type: application/json\r\n"
+    return f"{words}Content-Length: {len(body)}\r\n{more}\r\n".encode()
+
+
+def status(start: bytes) -> int:
+    """The status in the first line of an answer."""
+    words = start.split(b" ", 2)
+    return int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+
+
+def address_of(environ: Mapping[str, str]) -> str | None:
+    """The engine's address, in the order in which the docker command looks for it; None when it names a context."""
+    if environ.get("DOCKER_HOST"):
+        return environ["DOCKER_HOST"]
+    if environ.get("DOCKER_CONTEXT"):
+        return None
+    return "unix:///var/run/docker.sock" if os.path.exists("/var/run/docker.sock") else None

@@ -1,0 +1,36 @@
+"""How things look from inside the containers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from envman.inside import Listening, Viewpoint
+from envman.project import Project
+from envman.services import catalogue, facts
+from envman_docker import naming
+
+_ANYWHERE = "0.0.0.0"  # noqa: S104 - of the container; what is published on this machine is bound as the spec says
+AGENT = "/run/ssh-agent"
+
+
+def viewpoint(project: Project) -> Viewpoint:
+    """Programs listen on the ports that the spec asks for, whatever is free here; servers go by their names."""
+    return Viewpoint(
+        root=naming.ROOT,
+        ports={name: Listening(port=port.port, address=_ANYWHERE) for name, port in project.spec.ports.items()},
+        services=_services(project),
+        bundle=None,
+    )
+
+
+def _services(project: Project) -> Mapping[str, Mapping[str, str]]:
+    return facts.at(project, {name: (name, port_inside(project, name)) for name in project.spec.services})
+
+
+def port_inside(project: Project, name: str) -> int | None:
+    """The port that a service listens on in its container."""
+    recipe = catalogue.of(project.spec, name)
+    if recipe is not None:
+        return recipe.port
+    port = project.spec.services[name].port
+    return (port.inside or port.host) if port else None

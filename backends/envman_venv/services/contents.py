@@ -1,0 +1,57 @@
+"""What a server holds, as it says itself: asked before and after, and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from envman.console import counted
+from envman.errors import StepFailed
+from envman.spec.recipe import Tool
+from envman_venv.services import tools
+from envman_venv.services.sides import Side
+
+_ROWS = "rows|"  # begins a line that ends in the number of a table's rows
+_SHOWN = 4
+
+Contents = Mapping[str, Sequence[str]]  # of each database, a line for each thing
+
+
+def needed(tool: Tool | None) -> Tool:
+    """A tool of the recipe that has to be there."""
+    if tool is None:
+        raise StepFailed("the recipe does not say how its data is carried to another major version")
+    return tool
+
+
+def question(kind: str, side: Side, database: str) -> list[str]:
+    """What it answers to a question of the recipe."""
+    way = side.held.recipe.native.upgrade
+    if way is None or kind not in way.questions:
+        raise StepFailed(f"the recipe has no question for {kind}")
+    return tools.ask(needed(way.ask), way.questions[kind], side.held, database, side.job)
+
+
+def of(side: Side) -> Contents:
+    """All that it holds."""
+    names = question("databases", side, side.held.recipe.database)
+    return {name: sorted(question("content", side, name)) for name in names}
+
+
+def require_same(before: Contents, after: Contents) -> None:
+    """Raises with the first differences."""
+    one, other = _lines(before), _lines(after)
+    lost, more = sorted(one - other)[:_SHOWN], sorted(other - one)[:_SHOWN]
+    if lost or more:
+        shown = [*(f"- {line}" for line in lost), *(f"+ {line}" for line in more)]
+        raise StepFailed("\n".join(["what was read is not what was there", *shown]))
+
+
+def _lines(found: Contents) -> set[str]:
+    return {f"{name}: {line}" for name, lines in found.items() for line in ("database", *lines)}
+
+
+def summary(found: Contents) -> str:
+    """The size of it, as people say it."""
+    tables = [line for lines in found.values() for line in lines if line.startswith(_ROWS)]
+    rows = sum(int(line.rpartition("|")[2]) for line in tables)
+    return f"{counted(len(found), 'database')}, {counted(len(tables), 'table')}, {counted(rows, 'row')}"
