@@ -96,7 +96,13 @@ def index_variables(job: Job) -> dict[str, str]:
     found.update({names[key]: " ".join(value.split()) for key, value in settings.items() if key in names})
     if "PIP_INDEX_URL" not in found and (told.get("UV_DEFAULT_INDEX") or told.get("UV_INDEX_URL")):
         found["PIP_INDEX_URL"] = told.get("UV_DEFAULT_INDEX") or told["UV_INDEX_URL"]
-    return found
+    return {name: value for name, value in found.items() if name != "UV_FIND_LINKS"} | _links(found)
+
+
+def _links(found: Mapping[str, str]) -> dict[str, str]:
+    # Folders of this machine are not there in a container.
+    links = [word for word in found.get("UV_FIND_LINKS", "").split(",") if "://" in word and not word.startswith("file:")]
+    return {"UV_FIND_LINKS": ",".join(links)} if links else {}
 
 
 def needs_host_network(variables: Mapping[str, str]) -> bool:

@@ -108,12 +108,12 @@ def write_context(project: Project, made: Recipe, locks: list[Path]) -> Path:
         (own / f"envman-{number}.crt").write_text(one, encoding="utf-8")
     packages = [_third_party(file, place / "context" / "lock") for file in locks]
     needs_git = any("vcs" in entry for lock in packages for entry in lock)
-    environment = jinja2.Environment(  # noqa: S701 - no page: what is filled in is quoted for the shell
+    environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,
+        autoescape=False,  # noqa: S701 - no page: what is filled in is quoted for the shell
     )
     text = environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         base=made.base,
