@@ -150,12 +150,13 @@ def init(ctx: click.Context, /, starter: str | None, **flags: Any) -> int:
 
 @envman.command()
 @_common(hides=_NO_QUESTION)
+@click.option("--refresh", is_flag=True, help="Make it all anew: images without cache, with today's security updates.")
 @click.pass_context
-def up(ctx: click.Context, /, **flags: Any) -> int:
+def up(ctx: click.Context, /, *, refresh: bool, **flags: Any) -> int:
     """Bring the project to what its spec says."""
     from envman.verbs.up import up as verb
 
-    return _answer(ctx, flags, verb)
+    return _answer(ctx, flags, lambda request: verb(request, refresh=refresh))
 
 
 def _complete_words(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

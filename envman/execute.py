@@ -13,7 +13,7 @@ from envman.dependencies.resolve import Resolve
 from envman.errors import EnvmanError, StepFailed
 from envman.frozen import frozen
 from envman.hooks import RunHook
-from envman.plan import Goal, Plan, Step
+from envman.plan import Plan, Step
 from envman.problem import Problem
 from envman.project import Project
 from envman.request import Request
@@ -65,7 +65,7 @@ class Executor:
     def run(self, plan: Plan) -> None:
         """Do every step; the first that fails ends it."""
         for step in plan.steps:
-            self._do(step, note="\n".join(step.changes) if plan.goal is Goal.UP else "")
+            self._do(step, note="\n".join(step.changes) if plan.goal.builds else "")
 
     def _do(self, step: Step, *, note: str) -> None:
         self._log.write(f"--- {step.name}: {step.title} # {step.reason}")

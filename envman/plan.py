@@ -12,9 +12,20 @@ class Goal(StrEnum):
     """What a plan brings about."""
 
     UP = "up"
+    REFRESH = "refresh"  # up, with all made anew: newer parts of what the spec leaves open are taken
     DOWN = "down"
     DESTROY = "destroy"
     PURGE = "purge"  # to destroy, with the data of services
+
+    @property
+    def builds(self) -> bool:
+        """Whether the project is to be there afterwards."""
+        return self in (Goal.UP, Goal.REFRESH)
+
+    @property
+    def removes(self) -> bool:
+        """Whether nothing of it is to be there afterwards."""
+        return self in (Goal.DESTROY, Goal.PURGE)
 
 
 @frozen

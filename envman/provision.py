@@ -51,9 +51,9 @@ class Provisioned:
     seconds: float
 
 
-def make_plan(project: Project, backend: Backend, observed: Observed, *, start: bool) -> Plan:
+def make_plan(project: Project, backend: Backend, observed: Observed, *, start: bool, goal: Goal = Goal.UP) -> Plan:
     """What `up` has to do. Pure but for the hooks' inputs, which are judged by content."""
-    steps = backend.plan(project, observed, Goal.UP)
+    steps = backend.plan(project, observed, goal)
     after = hooks.steps(
         project,
         state.read(project.folder, backend.NAME),
@@ -67,7 +67,7 @@ def make_plan(project: Project, backend: Backend, observed: Observed, *, start: 
     last = [step for step in steps if step.after_setup]
     setup = [step for step in after if step.name == "setup"]
     begin = [step for step in after if step.name != "setup"]
-    return Plan(backend=backend.NAME, goal=Goal.UP, steps=(*first, *setup, *last, *begin))
+    return Plan(backend=backend.NAME, goal=goal, steps=(*first, *setup, *last, *begin))
 
 
 def turn_folder(root: Path) -> Path:
@@ -114,7 +114,7 @@ def _settle_python(project: Project, observed: Observed) -> None:
         identity.remember(project.identity, python=observed.python)
 
 
-def provision(request: Request, command: str, *, start: bool, announce: bool) -> Provisioned:
+def provision(request: Request, command: str, *, start: bool, announce: bool, goal: Goal = Goal.UP) -> Provisioned:
     """Do what is missing, step by step. Raises with nothing lost; the next call resumes."""
     started = time.perf_counter()
     found = active.find(request)
@@ -127,7 +127,7 @@ def provision(request: Request, command: str, *, start: bool, announce: bool) ->
         observed = backend.observe(project, request.environ)
         project, told = _with_ports(project, observed, request.console)
         inside.resolve(project, backend.viewpoint(project), request.environ)
-        plan = make_plan(project, backend, observed, start=start)
+        plan = make_plan(project, backend, observed, start=start, goal=goal)
         found = replace(found, project=project)
         if plan.steps:
             removal.remember_use(project, backend.NAME)

@@ -43,14 +43,15 @@ def _able(project: Project, environ: Mapping[str, str]) -> list[Backend]:
     return able
 
 
-def made(project: Project, environ: Mapping[str, str]) -> list[Made]:
+def made(project: Project, environ: Mapping[str, str], *, data: bool) -> list[Made]:
     """What there is, with sizes; raises when a backend that was in use cannot be asked."""
     found = []
     for one in _able(project, environ):
         observed = one.observe(project, environ)
-        steps = one.plan(project, observed, Goal.DESTROY)
+        goal = Goal.PURGE if data else Goal.DESTROY
+        steps = one.plan(project, observed, goal)
         if steps:
-            plan = Plan(backend=one.NAME, goal=Goal.DESTROY, steps=steps)
+            plan = Plan(backend=one.NAME, goal=goal, steps=steps)
             found.append(Made(backend=one, plan=plan, sizes=one.usage(project, environ).disk))
     return found
 

@@ -11,6 +11,7 @@ from envman.active import Active
 from envman.backend import Drift, Observed, Serving, State, Vitals
 from envman.console import Console, columns
 from envman.files import readable_size, readable_span
+from envman.services import facts
 
 _NOT_ASKED: Mapping[str, Vitals] = {}
 _SILENT = Vitals()
@@ -22,6 +23,7 @@ def describe(found: Active, observed: Observed, vitals: Mapping[str, Vitals] = _
     """The result that `status` and `up` share; the same shape on every backend."""
     project = found.project
     view = found.backend.viewpoint(project)
+    here = facts.on_host(project)
     return {
         "project": {
             "name": project.name,
@@ -34,7 +36,7 @@ def describe(found: Active, observed: Observed, vitals: Mapping[str, Vitals] = _
         "python": {"version": observed.python or None, "executable": observed.executable or None},
         "packages": len(observed.packages),
         "services": {
-            name: _service(one, view.services.get(name, {}), vitals.get(name, _SILENT))
+            name: _service(one, view.services.get(name, {}), here.get(name, {}), vitals.get(name, _SILENT))
             for name, one in observed.services.items()
         },
         "ports": {
@@ -45,10 +47,7 @@ def describe(found: Active, observed: Observed, vitals: Mapping[str, Vitals] = _
     }
 
 
-def _service(one: Serving, facts: Mapping[str, str], now: Vitals) -> dict[str, Any]:
-    # The password is in the variables of whoever runs inside, and in no answer.
-    url = facts.get("url", "").replace(facts.get("password") or "\0", "•••")
-    address = {"host": facts.get("host"), "port": one.port, "url": url or None}
+def _service(one: Serving, inside: Mapping[str, str], host: Mapping[str, str], now: Vitals) -> dict[str, Any]:
     return {
         "state": str(State.DEGRADED if now.why else one.state),
         "why": now.why or one.why or None,
@@ -56,9 +55,16 @@ def _service(one: Serving, facts: Mapping[str, str], now: Vitals) -> dict[str, A
         "version": one.version or None,
         "since": one.since,
         "memory": now.memory,
-        "inside": address,
-        "host": address,
+        "inside": _address(inside),
+        "host": _address(host),
     }
+
+
+def _address(facts: Mapping[str, str]) -> dict[str, Any]:
+    # The password is in the variables of whoever runs inside, and in no answer.
+    url = facts.get("url", "").replace(facts.get("password") or "\0", "•••")
+    port = facts.get("port", "")
+    return {"host": facts.get("host"), "port": int(port) if port.isdigit() else None, "url": url or None}
 
 
 def drift(found: Active, observed: Observed) -> list[Drift]:

@@ -34,5 +34,4 @@ def apply(operation: Any, job: Job) -> str | None:
     """Carry out one operation; the tools for that are loaded only now."""
     from envman_docker import apply as tools
 
-    answer: str | None = tools.apply(operation, job)
-    return answer
+    return tools.apply(operation, job)

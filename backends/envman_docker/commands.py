@@ -101,7 +101,9 @@ def index_variables(job: Job) -> dict[str, str]:
 
 def _links(found: Mapping[str, str]) -> dict[str, str]:
     # Folders of this machine are not there in a container.
-    links = [word for word in found.get("UV_FIND_LINKS", "").split(",") if "://" in word and not word.startswith("file:")]
+    links = [
+        word for word in found.get("UV_FIND_LINKS", "").split(",") if "://" in word and not word.startswith("file:")
+    ]
     return {"UV_FIND_LINKS": ",".join(links)} if links else {}
 
 

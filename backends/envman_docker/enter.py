@@ -42,8 +42,9 @@ def execute(
     from envman_docker.session import Gone, Session
 
     session = Session(place["engine"], place["container"], place["user"])
+    values = {**let_in(place["pass"].split("\n"), environ), **_of_caller(environ), **variables}
     try:
-        return session.run(argv, {**variables, **_of_caller(environ)}, mapped(place, cwd))
+        return session.run(argv, values, mapped(place, cwd))
     except Gone:
         return None
 
@@ -61,6 +62,15 @@ def _of_caller(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: environ[name] for name in ("TERM", "COLORTERM") if environ.get(name)}
 
 
+def let_in(patterns: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables of this machine that the spec lets in."""
+    if not any(patterns):
+        return {}
+    from fnmatch import fnmatchcase
+
+    return {name: value for name, value in environ.items() if any(fnmatchcase(name, one) for one in patterns)}
+
+
 def enter(
     place: Mapping[str, str],
     variables: Mapping[str, str],
@@ -69,7 +79,8 @@ def enter(
     cwd: str,
 ) -> tuple[Sequence[str], Mapping[str, str], str]:
     """A process of this machine that runs the command inside; it is told by a variable, because that holds secrets."""
-    told = json.dumps({"place": dict(place), "variables": dict(variables), "cwd": cwd})
+    passed = let_in(place["pass"].split("\n"), environ)
+    told = json.dumps({"place": {**place, "pass": ""}, "variables": {**passed, **variables}, "cwd": cwd})
     own = {name: environ[name] for name in ("PATH", "HOME", "TERM") if name in environ}
     return [sys.executable, "-P", "-m", "envman_docker.enter", *argv], {**own, _TOLD: told}, "/"
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import envman_templates
 from envman import interpreters, versions
-from envman.dependencies import pylock, resolve
+from envman.dependencies import pylock, resolve, uv
 from envman.dependencies.source import Kind
 from envman.files import content, digest, remove_tree, write_staged
 from envman.frozen import frozen
@@ -17,6 +19,7 @@ from envman.project import Project
 from envman_docker import certificates, naming, options
 
 _TEMPLATE = Path(str(envman_templates.__file__)).parent / "docker" / "Dockerfile.jinja"
+UV = "/usr/local/bin/uv"
 _NEWEST_FIRST = ("3.14", "3.13", "3.12", "3.11", "3.10", "3.9")
 
 
@@ -74,12 +77,18 @@ def recipe(project: Project, environ: Mapping[str, str]) -> Recipe:
 
 def base_inputs(made: Recipe) -> str:
     """A digest of all that the base depends on."""
-    return digest([_TEMPLATE.read_bytes(), repr(made), _uv_version()])[:32]
+    return digest([_TEMPLATE.read_bytes(), repr(made)])[:32]
 
 
 def inputs(project: Project, made: Recipe) -> str:
     """A digest of all that the whole image depends on."""
     return digest([base_inputs(made), resolve.fingerprint(project, made.python)])[:32]
+
+
+def host_uv() -> Path | None:
+    """uv of this machine, where containers can run it: then no image has to hold one, and no index to offer it."""
+    found = uv.find() if sys.platform == "linux" else None
+    return Path(found) if found else None
 
 
 def _uv_version() -> str:
@@ -93,7 +102,7 @@ def folder(project: Project) -> Path:
     return project.generated / "docker"
 
 
-def write_context(project: Project, made: Recipe, locks: list[Path]) -> Path:
+def write_context(project: Project, made: Recipe, locks: Sequence[Path]) -> Path:
     """The Dockerfile, and beside it only what its steps read."""
     import shlex
 
@@ -115,6 +124,9 @@ def write_context(project: Project, made: Recipe, locks: list[Path]) -> Path:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - no page: what is filled in is quoted for the shell
     )
+    program = host_uv()
+    if program is not None:
+        _link(program, place / "context" / "uv")
     text = environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         base=made.base,
         python=made.python,
@@ -127,11 +139,19 @@ def write_context(project: Project, made: Recipe, locks: list[Path]) -> Path:
         venv=naming.VENV,
         root=naming.ROOT,
         prompt=shlex.quote(made.prompt),
-        uv_version=_uv_version(),
+        uv=UV,
+        uv_version="" if program else _uv_version(),
         hashed=project.source.kind is Kind.HASHED,
     )
     write_staged(place / "Dockerfile", text)
     return place / "Dockerfile"
+
+
+def _link(file: Path, target: Path) -> None:
+    try:
+        os.link(file, target)
+    except OSError:
+        shutil.copy2(file, target)  # with its time: the engine is sent what has changed alone
 
 
 def _third_party(file: Path, target: Path) -> list[dict[str, Any]]:

@@ -239,6 +239,7 @@ def place(project: Project, observed: Observed) -> Mapping[str, str]:
         "user": "",
         "root": str(project.root),
         "inside": naming.ROOT,
+        "pass": "\n".join(project.spec.env.passed),
         "generation": observed.generation,
     }
 

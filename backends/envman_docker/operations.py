@@ -13,6 +13,7 @@ class BuildBase:
 
     recipe: Recipe
     inputs: str
+    afresh: bool = False  # without anything that was built before, from the newest image below
 
 
 @frozen
@@ -28,7 +29,6 @@ class BuildImage:
     """The packages, on top of the base."""
 
     recipe: Recipe
-    inputs: str
 
 
 @frozen
@@ -38,7 +38,6 @@ class StartContainers:
     name: str
     wave: tuple[str, ...]
     recipe: Recipe
-    afresh: tuple[str, ...] = ()  # those that have to be made anew though nothing of theirs has changed
 
 
 @frozen
@@ -46,7 +45,6 @@ class Finish:
     """Install what stands in the project's folder, and look at what there is."""
 
     recipe: Recipe
-    container_python: str = ""
 
 
 @frozen

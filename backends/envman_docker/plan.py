@@ -28,24 +28,24 @@ def plan(project: Project, observed: Observed, goal: Goal) -> tuple[Step, ...]:
     findings: Findings = observed.detail
     if goal is Goal.DOWN:
         return tuple(_stop(project, observed))
-    if goal is not Goal.UP:
+    if goal.removes:
         return tuple(_remove(findings, data=goal is Goal.PURGE))
-    images = tuple(_images(project, findings))
+    images = tuple(_images(project, findings, afresh=goal is Goal.REFRESH))
     return (*images, *_containers(project, observed, rebuilt=bool(images)))
 
 
-def _images(project: Project, findings: Findings) -> Iterator[Step]:
+def _images(project: Project, findings: Findings, *, afresh: bool) -> Iterator[Step]:
     recipe = findings.recipe
     base = image.base_inputs(recipe)
-    changed = findings.base_inputs != base
+    changed = findings.base_inputs != base or afresh
     if changed:
         more = f", {len(recipe.system)} system packages" if len(recipe.system) > 1 else ""
         more = f", {recipe.system[0]}" if len(recipe.system) == 1 else more
         yield Step(
             name="image",
             title=f"{recipe.base}{more}",
-            reason="what it is made from changed" if findings.base_inputs else "not there yet",
-            operation=BuildBase(recipe=recipe, inputs=base),
+            reason="it was asked for" if afresh else _of_base(findings),
+            operation=BuildBase(recipe=recipe, inputs=base, afresh=afresh),
             renews=True,
         )
     for step in resolve.steps(project, recipe.python, ""):
@@ -57,9 +57,13 @@ def _images(project: Project, findings: Findings) -> Iterator[Step]:
             name="packages",
             title=f"from {project.source.label}",
             reason="the image below is new" if changed and findings.image_inputs else reason,
-            operation=BuildImage(recipe=recipe, inputs=""),
+            operation=BuildImage(recipe=recipe),
             renews=True,
         )
+
+
+def _of_base(findings: Findings) -> str:
+    return "what it is made from changed" if findings.base_inputs else "not there yet"
 
 
 def _containers(project: Project, observed: Observed, *, rebuilt: bool) -> Iterator[Step]:

@@ -104,6 +104,7 @@ def execute(
         "user": "",
         "root": str(project.root),
         "inside": naming.ROOT,
+        "pass": "\n".join(project.spec.env.passed) if variables is None else "",
     }
     values = variables if variables is not None else inside.resolve(project, view.viewpoint(project), job.environ)
     words, env, cwd = enter.enter(place, values, job.environ, argv, str(project.root))

@@ -98,6 +98,9 @@ def _inside(project: Project, made: image.Recipe) -> dict[str, Any]:
         {"type": "volume", "source": "cache", "target": f"{made.home}/.cache"},
         *own.mounts,
     ]
+    program = image.host_uv()
+    if program is not None:
+        volumes.append({"type": "bind", "source": str(program), "target": image.UV, "read_only": True})
     shared = _shared_git_folder(project.root)
     if shared is not None:  # of a worktree: git inside finds it where it is outside
         volumes.append({"type": "bind", "source": str(shared), "target": str(shared)})

@@ -16,13 +16,13 @@ from envman_venv.services import plan as services
 def plan(project: Project, observed: Observed, goal: Goal) -> tuple[Step, ...]:
     """The steps to the goal."""
     findings: Findings = observed.detail
-    if goal is not Goal.UP:
+    if not goal.builds:
         stopping = services.plan(project, observed, findings.servers, goal, renewed=False)
-        return (*stopping, *_destroy(findings)) if goal is Goal.DESTROY else stopping
+        return (*stopping, *_destroy(findings)) if goal.removes else stopping
     _require_same_major(project, findings)
-    creates = findings.marker is None or findings.broken is not None
+    creates = findings.marker is None or findings.broken is not None or goal is Goal.REFRESH
     python = observed.target_python
-    creating = _create(project, findings) if creates else ()
+    creating = _create(project, observed, goal) if creates else ()
     resolving = resolve.steps(project, python, str(findings.chosen.path) if findings.chosen else observed.executable)
     # What cannot be resolved must not cost the environment that is there.
     before = (*resolving, *creating) if findings.marker else (*creating, *resolving)
@@ -39,9 +39,11 @@ def _require_same_major(project: Project, findings: Findings) -> None:
             data.require_same_major(name, recipe, wrote, version)
 
 
-def _create(project: Project, findings: Findings) -> tuple[Step, ...]:
+def _create(project: Project, observed: Observed, goal: Goal) -> tuple[Step, ...]:
+    findings: Findings = observed.detail
     shown = findings.prefix.relative_to(project.root)
-    reason = findings.broken or "not there yet"
+    asked = "it was asked for" if goal is Goal.REFRESH and findings.marker else "not there yet"
+    reason = findings.broken or asked
     create = Step(
         name="python",
         title=f"{shown}" if not findings.foreign else f"{shown} (.venv is not envman's, and is left alone)",

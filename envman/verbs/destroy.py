@@ -21,7 +21,7 @@ from envman.services import upgrades
 def destroy(request: Request, *, data: bool) -> Answer:
     """Show what goes, with sizes; ask; remove it. Data of services stays unless `data` says otherwise."""
     project = find_remembered(request.folder, request.environ)
-    made = removal.made(project, request.environ)
+    made = removal.made(project, request.environ, data=data)
     rows = [*(row for one in made for row in one.rows()), *_folders(project, made, data=data)]
     if not rows:
         request.console.say(f"{project.name}: envman has made nothing here")
@@ -67,6 +67,6 @@ def _remove(request: Request, project: Project, *, data: bool) -> None:
     # A copied folder has no identity yet, and what was copied with it is still to be removed.
     own = project.identity or identity.claim(project.root, project.name)
     project = replace(project, identity=own)
-    removal.take_away(request, project, removal.made(project, request.environ))
+    removal.take_away(request, project, removal.made(project, request.environ, data=data))
     identity.forget(own, data=data)
     remove_tree(project.generated)

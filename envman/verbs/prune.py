@@ -42,7 +42,7 @@ def _going(entry: dict[str, Any], request: Request, *, data: bool) -> _Going:
     # Where another project took its place, nothing in that folder is to be touched.
     root = Path(entry["root"]) if entry["exists"] else own.folder / "gone"
     project = remembered(own, root, entry["name"])
-    made = removal.made(project, request.environ)
+    made = removal.made(project, request.environ, data=False)
     size = sum(bytes_ for one in made for _, bytes_ in one.rows())
     if not entry["exists"]:
         size += size_of(own.folder) - (0 if data else size_of(own.data))
@@ -90,7 +90,7 @@ def _confirm(request: Request, count: int, total: int) -> None:
 def _remove(request: Request, going: _Going, *, data: bool) -> None:
     project = going.project
     with turn.taken(turn_folder(going.root), "prune", request.console):
-        removal.take_away(request, project, removal.made(project, request.environ))
+        removal.take_away(request, project, removal.made(project, request.environ, data=False))
         if not going.exists and project.identity:
             identity.forget(project.identity, data=data)
         turn.end(turn_folder(going.root))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from envman import standing
 from envman.answer import Answer
+from envman.plan import Goal
 from envman.provision import Provisioned, provision, suggestions
 from envman.request import Request
 
 
-def up(request: Request) -> Answer:
+def up(request: Request, *, refresh: bool = False) -> Answer:
     """Do what is missing, and say where things are."""
-    done = provision(request, "up", start=True, announce=True)
+    goal = Goal.REFRESH if refresh else Goal.UP
+    done = provision(request, "up", start=True, announce=True, goal=goal)
     project, console = done.active.project, request.console
     for problem in done.told:
         console.warn(problem)

@@ -62,10 +62,10 @@ def plan(project: Project, observed: Observed, goal: Goal) -> tuple[Step, ...]:
     steps = {
         (Goal.UP, State.ABSENT): [Step(name="box", title="make", reason="", operation=("mkdir", folder), renews=True)],
         (Goal.DOWN, State.RUNNING): [Step(name="stop", title="stop", reason="", operation=("unlink", folder))],
-    }.get((goal, observed.state), [])
-    if goal is Goal.UP and observed.state is not State.RUNNING:
+    }.get((Goal.UP if goal.builds else goal, observed.state), [])
+    if goal.builds and observed.state is not State.RUNNING:
         steps.append(Step(name="begin", title="start", reason="it is stopped", operation=("touch", folder)))
-    if goal is Goal.DESTROY and observed.state is not State.ABSENT:
+    if goal.removes and observed.state is not State.ABSENT:
         steps = [Step(name="box", title="remove", reason="", operation=("rmtree", folder), changes=("the box",))]
     return tuple(steps)
 

@@ -24,7 +24,7 @@ def plan(
     alive = [name for name, one in observed.services.items() if one.state in (State.RUNNING, State.DEGRADED)]
     gone = tuple(name for name in alive if name not in project.spec.services)
     steps = [_stop(name, gone, "the spec no longer has it") for name in gone]
-    if goal is not Goal.UP:
+    if not goal.builds:
         for wave in order.waves(project.spec.services)[::-1]:
             due = tuple(name for name in wave if name in alive)
             steps += [_stop(name, due, "it was asked for") for name in due]
