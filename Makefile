@@ -7,7 +7,7 @@ PINS := tests/requirements.txt
 DEMO ?= $(or $(TMPDIR),/tmp)/envman-demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test engine check bench docs clean
+.PHONY: help demo test lab engine check bench docs clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -27,7 +27,12 @@ demo: $(VENV)/ready ## An example project comes up and answers a request
 test: $(VENV)/ready ## The tests that need no engine
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -n auto -m "not engine"
 
-engine: $(VENV)/ready ## The tests that need parts of the lab: other shells, a full disk, another user
+lab: ## For make engine, on a Debian machine that may be changed: shells, servers, a Docker Engine
+	@bash tests/lab/host.sh
+	@bash tests/lab/docker.sh
+
+engine: $(VENV)/ready ## The tests that need parts of the lab: containers, other shells, a full disk, another user
+	@docker info >/dev/null 2>&1 || echo "no Docker Engine answers here: its tests are skipped, or fail where CI is set; make lab starts one"
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -n auto -m "engine"
 
 check: $(VENV)/ready ## Formatting, linting, types, import budget

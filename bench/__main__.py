@@ -8,33 +8,41 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import peers, rows, services
+from bench import docker, peers, rows, services
 from bench.measure import Figure, machine
 from bench.rows import Bench
 
-_ROWS = {**rows.ROWS, **services.ROWS}
+_GROUPS = {"venv": rows.ROWS, "services": services.ROWS, "docker": docker.ROWS}
+_ROWS = {name: row for group in _GROUPS.values() for name, row in group.items()}
 _RESULTS = Path(__file__).parent / "results" / "latest.json"
 
 
 def _line(figure: Figure) -> str:
+    if figure.note:
+        return f"  {figure.name:<36} {figure.note}"
     ratio = f"{figure.ratio:6.2f}" if figure.ratio is not None else " " * 6
     verdict = ""
     if figure.ratio is not None and figure.bar is not None:
         verdict = f"≤ {figure.bar:<5} {'met' if figure.ratio <= figure.bar else 'MISSED'}"
-    spread = f"{figure.lowest * 1000:.0f}-{figure.highest * 1000:.0f}"
-    return f"  {figure.name:<36} {figure.median * 1000:9.1f} ms {spread:>14}  {ratio}  {verdict}".rstrip()
+    scale = 1000 if figure.unit == "ms" else 1
+    spread = f"{figure.lowest * scale:.0f}-{figure.highest * scale:.0f}"
+    return f"  {figure.name:<36} {figure.median * scale:9.1f} {figure.unit} {spread:>14}  {ratio}  {verdict}".rstrip()
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("groups", nargs="*", help=f"only these: {', '.join(_GROUPS)}")
     parser.add_argument("--rows", nargs="*", default=[], choices=list(_ROWS), help="only these")
     parser.add_argument("--runs", type=int, default=15, help="runs of each fast row (default 15)")
     arguments = parser.parse_args()
+    if unknown := set(arguments.groups) - set(_GROUPS):
+        parser.error(f"there is no group {', '.join(sorted(unknown))}")
+    chosen = arguments.rows or [name for group in arguments.groups or _GROUPS for name in _GROUPS[group]]
     tools = peers.install()
     print(f"{machine()}\n  {'':<36} {'median':>12} {'range, ms':>14}  {'ours / it':>6}  bar")
     results = {}
-    for name in arguments.rows or _ROWS:
+    for name in chosen:
         # A folder on the same disk as the caches: uv links files instead of copying them, as it does for everybody.
         with tempfile.TemporaryDirectory(dir=peers.folder().parent) as folder:
             figures = _ROWS[name](Bench(folder=Path(folder), peers=tools), arguments.runs)

@@ -32,6 +32,23 @@ class Figure:
     highest: float
     ratio: float | None  # of our time to this subject's, the median over pairs of neighbours
     bar: float | None
+    unit: str = "ms"  # or MB, of sizes
+    note: str = ""  # why it could not be measured
+
+
+def absent(name: str, why: str) -> Figure:
+    """A row that says why there is no figure."""
+    return Figure(name=name, median=0, lowest=0, highest=0, ratio=None, bar=None, note=why)
+
+
+def sizes(ours: tuple[str, int], others: Sequence[tuple[str, int]]) -> list[Figure]:
+    """Bytes side by side."""
+
+    def figure(name: str, size: int, ratio: float | None) -> Figure:
+        value = size / 1e6
+        return Figure(name=name, median=value, lowest=value, highest=value, ratio=ratio, bar=None, unit="MB")
+
+    return [figure(*ours, None), *(figure(name, size, ours[1] / size) for name, size in others)]
 
 
 def _once(subject: Subject) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from envman import cli
+from envman import backend, cli
 from envman.spec import describe
 
 FOLDER = Path(__file__).parent / "reference"
@@ -21,9 +21,10 @@ both is an error. It is found by walking up from the current folder. `envman che
 names every problem at once, each with file, line and column. `envman init` writes a file that holds every key as a
 comment, and a JSON Schema beside it that editors complete from.
 
-At venv level, services with `use` are servers of the catalogue, and services with `run` are processes of the project;
-services with `image` need a container engine, and `check` and `up` say so. The `docker` and `vagrant` backends are
-planned and not there yet, so a spec that names them, or holds a table `[docker]` or `[vagrant]`, is refused.
+Services with `use` are servers of the catalogue, and services with `run` are processes of the project, on every
+backend. Services with `image` are containers: they need a container engine, also where the project itself is at venv
+level. The table `[docker]` holds what only containers can honour; other backends pass it over. The `vagrant` backend is
+planned and not there yet, so a spec that names it, or holds a table `[vagrant]`, is refused.
 
 ## Which files count
 
@@ -45,18 +46,18 @@ Each key names a variable; its value is a string or an integer. The value may ho
 
 | written | becomes |
 |---|---|
-| `{project.name}`, `{project.root}` | the project's name, its folder |
+| `{project.name}`, `{project.root}` | the project's name, its folder; in containers that is `/project` |
 | `{ports.NAME.inside}` | the port that a program of the project should listen on |
 | `{ports.NAME.host}` | the port under which this machine reaches it; at venv level the same |
-| `{ports.NAME.bind}` | the address to listen on |
-| `{services.NAME.url}` | how a client reaches the service, password included |
+| `{ports.NAME.bind}` | the address to listen on; in containers 0.0.0.0, published here on the one that the spec says |
+| `{services.NAME.url}` | how a client inside reaches the service, password included |
 | `{services.NAME.host}`, `.port`, `.user`, `.password`, `.name` | the parts of it; `name` is the database |
 | `${VAR}` | the variable VAR of this machine, which must be set |
 | `${VAR:-text}` | the same, or the text where VAR is empty or not set |
 | `{{` and `}}` | a brace |
 
-`pass` is a list of names (`*` allowed) of variables of this machine that are let in. At venv level all of them are:
-the key matters only to backends that isolate more.
+`pass` is a list of names (`*` allowed) of variables of this machine that are let in. At venv level all of them are; in
+containers only these, and `TERM` and `COLORTERM`.
 
 `[env]` wins over `env_files`, and both win over the variables of this machine.
 
@@ -101,7 +102,7 @@ _VARIABLES = {
 
 def spec_page() -> str:
     """The reference of the spec."""
-    return _NOTE + "\n" + _SPEC_HEAD + describe.reference() + "\n" + _SPEC_TAIL
+    return _NOTE + "\n" + _SPEC_HEAD + describe.reference(backend.options()) + "\n" + _SPEC_TAIL
 
 
 def _cell(text: str) -> str:

@@ -156,9 +156,13 @@ class Backend(Protocol):
     OPTIONS: Shape[Any] | None  # the shape of its own table in the spec
     GROWS: bool  # whether what it made grows without a trace in any file
     DEPENDS: Sequence[str]  # variables that lead to another engine: what is known holds for their values
+    # One that runs servers for other levels too names a module as CONTAINERS; `services.containers` describes it.
 
     def missing(self, environ: Mapping[str, str]) -> Sequence[Problem]:
         """What keeps this machine from running it, each with the command that mends it. Quick."""
+
+    def taken(self, environ: Mapping[str, str]) -> Mapping[int, str]:
+        """Ports of this machine that its engine has given away, and to whom. Quick; empty where none answers."""
 
     def facts(self, environ: Mapping[str, str]) -> Sequence[str]:
         """What `doctor` shows of what the backend finds here; may take its time."""
@@ -292,6 +296,14 @@ def options() -> dict[str, Shape[Any]]:
     """The shapes of the backends' own tables."""
     shapes = {name: as_backend(import_module(module)).OPTIONS for name, module in registered().items()}
     return {name: shape for name, shape in shapes.items() if shape is not None}
+
+
+def taken(environ: Mapping[str, str]) -> dict[int, str]:
+    """What the engines of all backends have given away of this machine's ports, and to whom."""
+    found: dict[int, str] = {}
+    for module in registered().values():
+        found |= as_backend(import_module(module)).taken(environ)
+    return found
 
 
 def choose(names: Sequence[str], environ: Mapping[str, str]) -> tuple[Backend, tuple[Problem, ...]]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def main() -> NoReturn:
     """The console script."""
     code = _main()
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # a stream that the caller has closed is None
         try:
             stream.flush()
         except OSError:  # the reader has left (`envman list | head`): nothing more can be said
@@ -33,6 +33,8 @@ def _main() -> int:
     arguments = sys.argv[1:]
     try:
         code = hot.dispatch(arguments)
+    except KeyboardInterrupt:
+        code = 130  # without a word: nothing has begun
     except Exception as error:
         code = _defect(error, arguments)
     if code is None:

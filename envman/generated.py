@@ -24,9 +24,10 @@ def write_schema(root: Path) -> None:
     """Put the schema where the spec's first line says it is."""
     import json
 
+    from envman import backend
     from envman.spec import describe
 
-    write_staged(make(root) / SCHEMA, json.dumps(describe.schema(), indent=1) + "\n")
+    write_staged(make(root) / SCHEMA, json.dumps(describe.schema(backend.options()), indent=1) + "\n")
 
 
 def renew_schema(root: Path, spec_file: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 from envman import identity
@@ -93,17 +94,24 @@ def _command(process: Path) -> str:
 
 
 def allocate(
-    project: Project, held: frozenset[int] | None, serving: frozenset[int] = frozenset()
+    project: Project,
+    held: frozenset[int] | None,
+    serving: frozenset[int] = frozenset(),
+    given_away: Callable[[], Mapping[int, str]] = dict,
 ) -> tuple[dict[str, int], list[Problem]]:
     """A port for every name of the spec, and what to tell about those that are not the asked ones.
 
     `held` are the ports that the backend itself holds for the project now; None where the project's programs do.
-    `serving` are those of its services that run.
+    `serving` are those of its services that run; `given_away` are those that an engine has given to somebody, where a
+    program might listen all the same.
     """
     others = _held_by_projects(project.identity)
     wanted = _wanted(project)
     strict = {port.port for port in wanted.values() if port.strict}
-    given = _remembered(project, strict, held, serving)
+    given_away = cache(given_away)
+    given = _remembered(project, strict, held, serving, given_away)
+    if len(given) < len(wanted):
+        others = {**given_away(), **others}
     told: list[Problem] = []
     for name, asked in wanted.items():
         if name in given:
@@ -139,7 +147,11 @@ def asked(project: Project) -> dict[str, int]:
 
 
 def _remembered(
-    project: Project, strict: set[int], held: frozenset[int] | None, serving: frozenset[int]
+    project: Project,
+    strict: set[int],
+    held: frozenset[int] | None,
+    serving: frozenset[int],
+    given_away: Callable[[], Mapping[int, str]],
 ) -> dict[str, int]:
     """The ports of before that still stand: the spec asks for the same, and nothing else has a better right."""
     before_asked = project.memory.get("asked_ports")
@@ -152,7 +164,7 @@ def _remembered(
             continue
         # Where the project's own programs listen, a busy port is most likely one of them.
         ours = before in serving or (name in project.spec.ports if held is None else before in held)
-        if before not in kept.values() and (ours or is_free(before, asked.bind)):
+        if before not in kept.values() and (ours or (is_free(before, asked.bind) and before not in given_away())):
             kept[name] = before
     return kept
 

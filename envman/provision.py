@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from envman import (
     state,
     turn,
 )
+from envman import backend as engines
 from envman.active import Active
 from envman.answer import envelope
 from envman.backend import Backend, Observed, State
@@ -93,7 +94,9 @@ def _remembered(project: Project) -> Project:
     return replace(project, memory=identity.recall(project.identity))
 
 
-def _with_ports(project: Project, observed: Observed, console: Console) -> tuple[Project, list[Problem]]:
+def _with_ports(
+    project: Project, observed: Observed, console: Console, environ: Mapping[str, str]
+) -> tuple[Project, list[Problem]]:
     asked = ports.asked(project)
     if not asked and not project.ports:
         return project, []
@@ -101,7 +104,7 @@ def _with_ports(project: Project, observed: Observed, console: Console) -> tuple
     # Two projects that choose at the same moment would choose the same: the second has to see the first's choice.
     folder = Path(paths.data_folder()) / "turns" / "ports"
     with turn.taken(folder, "choosing ports", console):
-        given, told = ports.allocate(project, observed.ports, frozenset(running))
+        given, told = ports.allocate(project, observed.ports, frozenset(running), lambda: engines.taken(environ))
         if project.identity and (given != project.ports or project.memory.get("asked_ports") != asked):
             identity.remember(project.identity, ports=given, asked_ports=asked)
         turn.end(folder)
@@ -125,7 +128,7 @@ def provision(request: Request, command: str, *, start: bool, announce: bool, go
         _require_lock(request, project)
         folder = project.folder or Path(paths.data_folder())
         observed = backend.observe(project, request.environ)
-        project, told = _with_ports(project, observed, request.console)
+        project, told = _with_ports(project, observed, request.console, request.environ)
         inside.resolve(project, backend.viewpoint(project), request.environ)
         plan = make_plan(project, backend, observed, start=start, goal=goal)
         found = replace(found, project=project)

@@ -14,7 +14,8 @@ from tests.support.index import Index
 from tests.support.scratch import Scratch
 from tests.support.wheels import make_sdist, make_wheel
 
-_MAY_START = ("shells", "docs", "engine", "support", "bench")
+NO_ENGINE = "unix:///nowhere/docker.sock"
+_MAY_START = ("shells", "docs", "engine", "support", "bench", "docker")
 
 
 @pytest.fixture(autouse=True)
@@ -71,8 +72,13 @@ def uv_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def scratch(tmp_path: Path, index: Index, uv_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Scratch:
+def scratch(
+    request: pytest.FixtureRequest, tmp_path: Path, index: Index, uv_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> Scratch:
     """An empty project folder with a user of its own."""
     monkeypatch.setenv("ENVMAN_TEST_UV_CACHE", str(uv_cache))
+    if request.node.get_closest_marker("engine") is None:
+        # Whether this machine has an engine must make no difference.
+        monkeypatch.setenv("DOCKER_HOST", NO_ENGINE)
     os.environ.pop("VIRTUAL_ENV", None)
     return Scratch(tmp_path, index.url)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import engines
 from tests.support.scratch import Scratch
 
 ROOT = Path(__file__).parent.parent
@@ -23,6 +24,10 @@ HOT_RUN = {
     "envman_venv",
     "envman_venv.enter",
 }
+# The same in a container: one question to the engine, then the session.
+DOCKER_ALIVE = {"envman_docker", "envman_docker.enter", "envman_docker.sockets"}
+DOCKER_RUN = {"envman.variables", *DOCKER_ALIVE, "envman_docker.session"}
+SDK = ("docker", "requests", "urllib3", "http", "ssl", "ruamel", "jinja2")
 
 
 def _loaded(scratch: Scratch, *words: str) -> set[str]:
@@ -93,6 +98,38 @@ def test_a_look_loads_no_tool(ready: Scratch, words: tuple[str, ...]) -> None:
 def test_a_command_without_flags_needs_no_parser(scratch: Scratch, words: tuple[str, ...]) -> None:
     scratch.write({"requirements.txt": "alpha\n"})
     assert not {"click", "dataclasses", "inspect", "argparse"} & _loaded(scratch, *words)
+
+
+def _after(scratch: Scratch, statement: str) -> set[str]:
+    line = f"import sys; {statement}; print(*sys.modules)"
+    words = [sys.executable, "-P", "-c", line]
+    return set(subprocess.run(words, env=scratch.environ, capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_what_runs_in_a_container_loads_no_sdk(scratch: Scratch) -> None:
+    loaded = _after(scratch, "import envman_docker.enter, envman_docker.session")
+    assert _own(loaded) == DOCKER_RUN - {"envman.variables"}
+    assert not {*SDK, "pathlib", "typing", "subprocess"} & (loaded - _after(scratch, "pass"))
+
+
+def test_the_faces_of_backends_load_no_tool(scratch: Scratch) -> None:
+    loaded = _after(scratch, "from envman import backend; backend.options()")
+    assert {"envman_docker.backend", "envman_venv.backend"} <= loaded
+    assert not {*HEAVY, *SDK} & loaded
+
+
+@pytest.mark.engine
+def test_the_hot_path_in_a_container_asks_the_engine_and_loads_little_more(scratch: Scratch) -> None:
+    engines.needs("docker")
+    scratch.write({"envman.toml": 'backend = "docker"\n[tasks]\nt = ["true"]\n', "requirements.txt": "alpha\n"})
+    try:
+        scratch.up()
+        for words, more in ((("up",), DOCKER_ALIVE), (("run", "true"), DOCKER_RUN), (("run", "t"), DOCKER_RUN)):
+            loaded = _loaded(scratch, *words)
+            assert _own(loaded) - {"envman.__main__"} == HOT | more
+            assert not [name for name in ("click", *HEAVY, *SDK) if name in loaded]
+    finally:
+        scratch.envman("destroy", "--yes", "--data")
 
 
 def _imports(file: Path) -> set[str]:

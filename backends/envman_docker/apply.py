@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from envman.backend import Job
+from envman.services.snapshots import RestoreData, SaveData
+from envman.services.upgrades import BeginUpgrade
 from envman_docker import build, containers, finish, locking, remove
+from envman_docker.data import snapshot
 from envman_docker.operations import (
     BuildBase,
     BuildImage,
@@ -25,6 +28,9 @@ _HANDLERS: Mapping[type, Callable[[Any, Job], str | None]] = {
     StopContainers: containers.stop,
     Finish: finish.finish,
     RemoveStack: remove.remove,
+    SaveData: snapshot.save,
+    RestoreData: snapshot.restore,
+    BeginUpgrade: snapshot.upgrade,
 }
 
 

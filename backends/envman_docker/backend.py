@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
-from envman.backend import Job
 from envman_docker import options
-from envman_docker.check import check, facts, offers
-from envman_docker.engine import missing
-from envman_docker.logs import logs
-from envman_docker.observe import observe, place, watched
-from envman_docker.plan import plan
-from envman_docker.usage import usage
-from envman_docker.view import viewpoint
-from envman_docker.vitals import vitals
-
-__all__ = [
-    "DEPENDS", "ENTER", "GROWS", "NAME", "OPTIONS", "RANK", "SUMMARY",
-    "apply", "check", "facts", "logs", "missing", "observe", "offers", "place", "plan", "usage", "viewpoint",
-    "vitals", "watched",
-]  # fmt: skip
 
 NAME = "docker"
 SUMMARY = "isolates file system, system packages and network; matches production"
@@ -28,10 +14,28 @@ ENTER = "envman_docker.enter"
 OPTIONS = options.SHAPE
 DEPENDS = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG")
 GROWS = True
+CONTAINERS = "envman_docker.data.serving"
+
+# Every command asks every backend for its options; what only this level's own projects need is loaded for them alone.
+_HOMES = {
+    "apply": "apply",
+    "check": "check",
+    "facts": "check",
+    "logs": "logs",
+    "missing": "engine",
+    "observe": "observe",
+    "offers": "check",
+    "place": "observe",
+    "plan": "plan",
+    "taken": "published",
+    "usage": "usage",
+    "viewpoint": "view",
+    "vitals": "vitals",
+    "watched": "observe",
+}
 
 
-def apply(operation: Any, job: Job) -> str | None:
-    """Carry out one operation; the tools for that are loaded only now."""
-    from envman_docker import apply as tools
-
-    return tools.apply(operation, job)
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(name)
+    return getattr(import_module(f"envman_docker.{_HOMES[name]}"), name)

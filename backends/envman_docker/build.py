@@ -2,70 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from envman.backend import Job
-from envman.errors import EnvmanError
-from envman_docker import commands, engine, image, naming, options
+from envman.files import content
+from envman_docker import commands, engine, image, naming, options, proxies
 from envman_docker.locking import locks_of
 from envman_docker.operations import BuildBase, BuildImage
 
 
 def base(operation: BuildBase, job: Job) -> str | None:
-    own = options.of(job.project.spec)
-    if own.dockerfile:
-        commands.run(
-            job,
-            ["build", "--progress", "plain", "--file", str(job.project.root / own.dockerfile),
-             "--label", f"{naming.PROJECT}={naming.identity(job.project)}",
-             "--tag", naming.own_image(job.project), str((job.project.root / own.dockerfile).parent)],
-            f"could not build {own.dockerfile}",
-        )  # fmt: skip
-    tag = naming.base_image(job.project)
-    more = ["--no-cache", "--pull"] if operation.afresh else []
-    _build(operation.recipe, job, target="base", tag=tag, inputs=operation.inputs, locks=[], more=more)
-    return None
+    project, made = job.project, operation.recipe
+    own = options.of(project.spec).dockerfile
+    anew = ["--no-cache"] if operation.afresh else []
+    if own:
+        file = project.root / own
+        words = ["--tag", naming.own_image(project), "--file", str(file), *_labels(job), str(file.parent)]
+        _newest([*anew, *_network(job), *words], job, f"could not build {own}", pull=operation.afresh)
+    dockerfile = image.write_context(project, made, [])
+    words = [*anew, "--target", "base", "--tag", naming.base_image(project), *_labels(job, operation.inputs)]
+    with _secrets(job, dockerfile) as secrets:
+        ready = [*words, *secrets, "--file", str(dockerfile), str(dockerfile.parent / "context")]
+        _newest(ready, job, "could not build the image (base)", pull=operation.afresh and not own)
+    return f"from {dockerfile.relative_to(project.root)}, which is yours" if made.taken else None
 
 
 def packages(operation: BuildImage, job: Job) -> str | None:
     project = job.project
-    locks = locks_of(operation.recipe, job)
-    before = _image_id(job)
-    inputs = image.inputs(project, operation.recipe)
-    _build(operation.recipe, job, target="dev", tag=naming.image(project), inputs=inputs, locks=locks)
-    _discard(before, job)
+    dockerfile = image.write_context(project, operation.recipe, locks_of(operation.recipe, job))
+    words = [
+        "--target", "dev", "--tag", naming.image(project), "--build-arg", f"BASE={naming.base_image(project)}",
+        *_labels(job, image.inputs(project, operation.recipe)), "--label", f"{naming.BASE}={_id_of_base(job)}",
+    ]  # fmt: skip
+    with _secrets(job, dockerfile) as secrets:
+        ready = ["build", "--progress", "plain", *words, *secrets]
+        commands.run(
+            job,
+            [*ready, "--file", str(dockerfile), str(dockerfile.parent / "context")],
+            "could not build the image (dev)",
+        )
+    discard_old(job)
     return f"from {project.source.label}"
 
 
-def _build(
-    made: image.Recipe, job: Job, *, target: str, tag: str, inputs: str, locks: Sequence[Path], more: Sequence[str] = ()
-) -> None:
-    dockerfile = image.write_context(job.project, made, locks)
+def _newest(words: Sequence[str], job: Job, what: str, *, pull: bool) -> None:
+    ready = ["build", "--progress", "plain", *words]
+    if pull:
+        done = commands.attempt(job, ["build", "--pull", *ready[1:]])
+        if not done.code:
+            return
+        if "failed to resolve source metadata" not in done.output:
+            raise commands.failed(job, done, what)
+        # An image that is on this machine alone cannot be fetched again: it is the newest one that there is.
+    commands.run(job, ready, what)
+
+
+def _labels(job: Job, inputs: str = "") -> list[str]:
+    words = ["--label", f"{naming.PROJECT}={naming.identity(job.project)}"]
+    return [*words, "--label", f"{naming.INPUTS}={inputs}"] if inputs else words
+
+
+def _network(job: Job, texts: Sequence[str] = ()) -> list[str]:
+    given = proxies.given(job.environ)
+    words = [word for name in given for word in ("--build-arg", name)]  # the value stays out of the command
+    return [*words, *(["--network", "host"] if commands.needs_host_network([*given.values(), *texts]) else [])]
+
+
+@contextmanager
+def _secrets(job: Job, dockerfile: Path) -> Iterator[list[str]]:
     variables = commands.index_variables(job)
+    locks = [content(file).decode("utf-8", "replace") for file in _texts(dockerfile.parent / "context" / "lock")]
     with commands.secret(job, "index", commands.as_shell(variables)) as index:
-        words = [
-            "build", *more, "--progress", "plain", "--target", target, "--tag", tag, "--file", str(dockerfile),
-            "--label", f"{naming.PROJECT}={naming.identity(job.project)}", "--label", f"{naming.INPUTS}={inputs}",
-            "--secret", f"id=index,src={index}",
-        ]  # fmt: skip
-        netrc = Path(job.environ.get("NETRC") or Path(job.environ.get("HOME") or Path.home()) / ".netrc")
-        words += ["--secret", f"id=netrc,src={netrc}"] if netrc.is_file() else []
-        words += ["--network", "host"] if commands.needs_host_network(variables) else []
-        words += [word for name in commands.PROXIES if name in job.environ for word in ("--build-arg", name)]
-        commands.run(job, [*words, str(image.folder(job.project) / "context")], f"could not build the image ({target})")
+        words = ["--secret", commands.fields(id="index", src=str(index))]
+        netrc = commands.netrc(job)
+        words += ["--secret", commands.fields(id="netrc", src=str(netrc))] if netrc else []
+        yield [*words, *_network(job, [*variables.values(), *locks])]
 
 
-def _image_id(job: Job) -> str:
+def _texts(folder: Path) -> Iterator[Path]:
+    return (file for file in folder.rglob("*") if file.suffix in (".toml", ".txt", ".in"))
+
+
+def _id_of_base(job: Job) -> str:
     with engine.api(job.environ) as asked:
-        return next((str(one["Id"]) for one in asked.images(name=naming.image(job.project))), "")
+        return str(asked.inspect_image(naming.base_image(job.project))["Id"])
 
 
-def _discard(before: str, job: Job) -> None:
-    # The image that the new one has taken the name of. A container may still be made from it: then it goes later.
-    if not before or before == _image_id(job):
-        return
-    try:
-        commands.run(job, ["image", "rm", before], "could not remove the old image")
-    except EnvmanError as error:
-        job.log(str(error))
+def discard_old(job: Job) -> None:
+    """Remove what our images were before, as far as no container is made from it any more."""
+    from docker.errors import APIError
+
+    mine = {"label": [f"{naming.PROJECT}={naming.identity(job.project)}"], "dangling": True}
+    with engine.api(job.environ) as asked:
+        for one in asked.images(filters=mine):
+            try:
+                asked.remove_image(one["Id"])
+            except APIError as error:
+                job.log(f"an old image stays: {error.explanation}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from envman.errors import wrong_key
 from envman.project import Project
 
 # Where administrators put their own, and what of it counts.
@@ -24,12 +25,20 @@ def of(project: Project, environ: Mapping[str, str]) -> list[str]:
     if asked is False:
         return []
     if isinstance(asked, str) and asked != "auto":
-        return _in(project.root / asked)
+        return _named(project.root / asked, asked)
     found = [one for place in _PLACES if place.is_dir() for file in sorted(place.rglob("*")) for one in _in(file)]
     named = environ.get("SSL_CERT_FILE")
     if named and Path(named).resolve() != _USUAL.resolve():
         found += _in(Path(named))
     return list(dict.fromkeys(found))
+
+
+def _named(file: Path, name: str) -> list[str]:
+    found = _in(file)
+    if not found:
+        message = f"{name} has no certificate in it" if file.exists() else f"{name} is not there"
+        raise wrong_key(message, "name a file with certificates in PEM form", "network.ca")
+    return found
 
 
 def _in(file: Path) -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
+import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from envman import process
 from envman.backend import Job
@@ -15,27 +17,31 @@ from envman.dependencies import pip_settings, uv
 from envman.errors import EngineMissing, StepFailed
 from envman.files import write_staged
 from envman.problem import Problem
-from envman_docker import engine, naming, stack
+from envman_docker import engine, naming, proxies, stack, taken
 
 _INDEXES = (
     "UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX",
     "UV_INSECURE_HOST", "UV_INDEX_STRATEGY", "UV_EXCLUDE_NEWER", "UV_PRERELEASE",
 )  # fmt: skip
-PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy")
+_ADDRESS = re.compile(r"\w+://[^\s\"',]+")
+_FAILED_STEP = re.compile(r"^#(\d+) ERROR", re.MULTILINE)
+_LAST_LINES = 12
+_OF_BUILD = re.compile(r"^#\d+ [\d.]+ envman: (.*)$", re.MULTILINE)  # what our own steps say when they refuse
 
 
 def run(job: Job, words: Sequence[str], what: str) -> process.Completed:
     """Run docker; raises StepFailed with the last lines that it said."""
     done = attempt(job, words)
     if done.code:
-        raise _failed(job, done, what)
+        raise failed(job, done, what)
     return done
 
 
 def attempt(job: Job, words: Sequence[str]) -> process.Completed:
     """Run docker, whatever comes of it."""
     found = engine.find(job.environ)
-    env = engine.variables(job.environ, found) | {name: job.environ[name] for name in PROXIES if name in job.environ}
+    env = engine.variables(job.environ, found) | proxies.given(job.environ)
+    env["BUILDX_NO_DEFAULT_ATTESTATIONS"] = "1"  # they would make another image of the same content
 
     def on_line(line: str) -> None:
         job.line.progress(job.masker.mask(line))
@@ -48,11 +54,25 @@ def attempt(job: Job, words: Sequence[str]) -> process.Completed:
         raise EngineMissing(engine.missing(job.environ)) from None
 
 
-def _failed(job: Job, done: process.Completed, what: str) -> StepFailed:
-    lines = [line for line in done.output.splitlines() if line.strip()]
-    errors = [line for line in lines if "ERROR" in line or line.startswith(("Error", "error"))]
-    said = job.masker.mask("\n".join((errors[:3] if errors else []) + lines[-8:]))
+def failed(job: Job, done: process.Completed, what: str) -> StepFailed:
+    """What a failure of docker's comes down to."""
+    refused = _OF_BUILD.search(done.output)
+    if refused:
+        hint = "change [docker] base, [python] version or [system] packages"
+        return StepFailed(Problem(message=f"{what}: {refused[1]}", hint=hint))
+    said = job.masker.mask("\n".join(last_words(done.output)))
     return StepFailed(Problem(message=f"{what}\n{said}", hint=_meaning(done.output)))
+
+
+def last_words(output: str) -> list[str]:
+    """Of a build what the failed step itself has said, else the errors and the end."""
+    step = _FAILED_STEP.search(output)
+    own = re.findall(rf"^#{step[1]} [\d.]+ (.*\S.*)$", output, re.MULTILINE) if step else []
+    if own:
+        return own[-_LAST_LINES:]
+    lines = [line for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if "ERROR" in line or line.startswith(("Error", "error"))]
+    return list(dict.fromkeys(errors[:3] + lines[-8:]))
 
 
 def _meaning(output: str) -> str | None:
@@ -65,23 +85,31 @@ def _meaning(output: str) -> str | None:
         ("No interpreter found", "the base has another Python: change [python] version or [docker] base"),
         ("CERTIFICATE_VERIFY_FAILED", '[network] ca = "path/of/bundle.pem" tells whom to trust'),
         ("Cannot connect to the Docker daemon", "start the engine, then run the command again: it resumes here"),
+        ("is already in use by container", "that one is not envman's: rename it or remove it, then: envman up"),
         ("port is already allocated", "another program took the port in this moment: envman up"),
     ):
         if sign in output:
             return hint
-    return None
+    return uv.meaning(output)[1]
 
 
 def compose(job: Job, words: Sequence[str], what: str) -> process.Completed:
     """Run docker compose on the project's stack."""
     file = stack_file(job)
-    own = ["compose", "--project-name", naming.stack(job.project), "--file", str(file), "--progress", "plain"]
+    both = [file, *([labels_file(job)] if taken.is_taken(file) else [])]
+    named = [word for one in both for word in ("--file", str(one))]
+    own = ["compose", "--project-name", naming.stack(job.project), *named, "--progress", "plain"]
     return run(job, [*own, *words], what)
 
 
 def stack_file(job: Job) -> Path:
     """Where the compose file stands."""
-    return job.project.generated / "docker" / "compose.yaml"
+    return taken.folder(job.project) / "compose.yaml"
+
+
+def labels_file(job: Job) -> Path:
+    """What is added to a compose file that is the user's."""
+    return taken.folder(job.project) / "labels.yaml"
 
 
 def index_variables(job: Job) -> dict[str, str]:
@@ -107,10 +135,22 @@ def _links(found: Mapping[str, str]) -> dict[str, str]:
     return {"UV_FIND_LINKS": ",".join(links)} if links else {}
 
 
-def needs_host_network(variables: Mapping[str, str]) -> bool:
-    """Whether an index listens on this machine alone."""
-    addresses = [word for value in variables.values() for word in value.replace(",", " ").split() if "://" in word]
-    return any(urlsplit(one).hostname in ("127.0.0.1", "localhost", "::1") for one in addresses)
+def needs_host_network(texts: Iterable[str]) -> bool:
+    """Whether an index or a proxy that is named there listens on this machine alone."""
+    return any(proxies.on_loopback(address) for text in texts for address in _ADDRESS.findall(text))
+
+
+def netrc(job: Job) -> Path | None:
+    """Where the user keeps the passwords of servers."""
+    file = Path(job.environ.get("NETRC") or Path(job.environ.get("HOME") or Path.home()) / ".netrc")
+    return file if file.is_file() else None
+
+
+def fields(*flags: str, **values: str) -> str:
+    """The value of --mount or --secret, in which a path may hold a comma."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow([*(f"{name}={value}" for name, value in values.items()), *flags])
+    return text.getvalue()
 
 
 @contextmanager

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from envman import inside
+from envman import identity, inside
 from envman.backend import Job
 from envman.files import content, write_staged
 from envman.services import facts
-from envman_docker import commands, engine, image, naming, options, ready, stack, view
-from envman_docker.enter import let_in
+from envman_docker import commands, compose, engine, image, mounts, naming, options, ready, stack, stale, taken, view
+from envman_docker.data import volumes
+from envman_docker.data.held import Held, fill, of
+from envman_docker.enter import let_in, of_user
 from envman_docker.locking import make_cache
 from envman_docker.operations import StartContainers, StopContainers
 
@@ -20,47 +22,68 @@ _PATIENCE = 10  # seconds between the signals of a stop
 
 def start(operation: StartContainers, job: Job) -> str | None:
     if operation.name == operation.wave[0]:  # the first of the wave begins all
-        _write_stack(operation.recipe, job)
-        make_cache(operation.recipe, job)
-        _join(job)
-        words = ["up", "--detach", "--no-deps", "--no-build", "--quiet-pull", *operation.wave]
-        commands.compose(job, words, f"could not start {', '.join(operation.wave)}")
+        begin(operation.wave, job, operation.recipe)
     ready.wait(operation.name, job)
+    if operation.name in volumes.keeping(job.project):
+        fill(held(operation.name, job))
     port = job.project.ports.get(facts.port_name(operation.name))
     if operation.name == naming.WORKSPACE:
         return None
     return ready.title(operation.name, job) + (f" on {facts.HOST}:{port}" if port else "")
 
 
-def _write_stack(made: image.Recipe, job: Job) -> None:
+def begin(names: Sequence[str], job: Job, made: image.Recipe, *, alone: bool = False, run: bool = True) -> None:
+    """Bring containers to what the stack says; `alone`: servers for programs that are no containers."""
+    volumes.prepare(names, job, alone=alone)
+    _write_stack(made, job, names if alone else None)
+    if not alone:
+        make_cache(made, job)
+        _join(job)
+    _unpause(names, job)
+    if not alone:
+        stale.end(names, job)
+    words = ["up", "--detach" if run else "--no-start", "--no-deps", "--no-build", "--quiet-pull", *names]
+    commands.compose(job, words, f"could not start {', '.join(names)}")
+
+
+def held(name: str, job: Job, *, alone: bool = False) -> Held:
+    """A service with its data."""
+    made = image.recipe(job.project, job.environ)
+    return of(name, job, lambda names, inner, run: begin(names, inner, made, alone=alone, run=run))
+
+
+def _write_stack(made: image.Recipe, job: Job, only: Sequence[str] | None) -> None:
     project = job.project
-    parts = stack.parts(project, made)
+    parts = {name: part for name, part in stack.parts(project, made).items() if only is None or name in only}
     folder = stack.secrets_folder(project)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
     for name, part in parts.items():
         for file, text in part.secrets.items():
-            value = _variables(job) if file == stack.VARIABLES and "working_dir" in part.service else text
+            value = _variables(job) if file == stack.VARIABLES and part.own else text
             target = stack.secret_file(project, name, file)
             # The folder above is the user's alone; inside the container, whoever the server is has to read it.
-            if content(target).decode("utf-8", "replace") != value:
+            if not target.is_file() or content(target) != value.encode("utf-8", "surrogateescape"):
                 _write_in_place(target, value)
-    volumes = {
-        name: _declared(job, name, str(part.service["image"])) for name, part in parts.items() if _is_foreign(job, name)
-    }
-    _write_yaml(commands.stack_file(job), stack.document(project, parts, volumes))
+    declared = {name: _declared(job, name, str(part.service["image"])) for name, part in parts.items() if not part.own}
+    mounts.keep_agent(project)
+    if project.identity and project.memory.get(naming.STACK) is None:
+        identity.remember(project.identity, **{naming.STACK: naming.stack(project)})
+    if taken.is_taken(commands.stack_file(job)):
+        # Their file says how the containers are made; ours adds only what we know them by.
+        labels = {name: {"labels": dict(part.service["labels"])} for name, part in parts.items()}
+        write_staged(commands.labels_file(job), compose.text({"services": labels}))
+        return
+    write_staged(commands.stack_file(job), compose.text(stack.document(project, parts, declared)))
 
 
 def _write_in_place(target: Path, value: str) -> None:
     # A file that is mounted must stay the same file.
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(value, encoding="utf-8")
-    target.chmod(0o444)
-
-
-def _is_foreign(job: Job, name: str) -> bool:
-    service = job.project.spec.services.get(name)
-    return service is not None and service.image is not None
+    if target.is_dir():  # the engine makes one where a file to mount is missing
+        target.rmdir()
+    target.write_text(value, encoding="utf-8", errors="surrogateescape")
+    target.chmod(0o644)
 
 
 def _declared(job: Job, name: str, reference: str) -> dict[str, str]:
@@ -70,40 +93,47 @@ def _declared(job: Job, name: str, reference: str) -> dict[str, str]:
             commands.run(job, ["pull", "--quiet", reference], f"could not fetch {reference}")
         told = asked.inspect_image(reference)
     found = sorted(told.get("Config", {}).get("Volumes") or {})
-    return {f"{name}-{number}" if number else name: target for number, target in enumerate(found)}
+    # By the folder, not by a number: a later version of the image may declare others.
+    return {"-".join((name, *re.findall(r"[\w.]+", target, re.ASCII))): target for target in found}
 
 
 def _variables(job: Job) -> str:
-    passed = let_in(job.project.spec.env.passed, job.environ)
-    values = {**passed, **inside.resolve(job.project, view.viewpoint(job.project), job.environ)}
+    project = job.project
+    place = {"root": str(project.root), **view.of_user(options.of(project.spec), project)}
+    values = {
+        **let_in(project.spec.env.passed, job.environ),
+        **of_user(place, job.environ),
+        **inside.resolve(project, view.viewpoint(project), job.environ),
+    }
+    # What is let in may have names that no shell can give.
+    values = {name: value for name, value in values.items() if name.isascii() and name.isidentifier()}
     return "set -a\n" + commands.as_shell(values) + "set +a\n"
 
 
-def _write_yaml(file: Path, document: Mapping[str, Any]) -> None:
-    import io
-
-    from ruamel.yaml import YAML
-
-    text = io.StringIO()
-    text.write("# Written by envman: change the spec, not this file.\n")
-    writer = YAML()
-    writer.default_flow_style = False
-    writer.dump(dict(document), text)
-    write_staged(file, text.getvalue())
+def _unpause(names: Sequence[str], job: Job) -> None:
+    # Compose cannot begin what is paused, and a stop would wait for it in vain.
+    with engine.api(job.environ) as asked:
+        for one in asked.containers(filters={"label": _mine(job), "status": "paused"}):
+            if one["Labels"].get(naming.SERVICE) in names:
+                asked.unpause(one["Id"])
 
 
 def _join(job: Job) -> None:
     for name in options.of(job.project.spec).join:
         with engine.api(job.environ) as asked:
-            if not asked.networks(names=[name]):
+            # The engine finds what the name is a part of, too.
+            if name not in [one["Name"] for one in asked.networks(names=[name])]:
                 asked.create_network(name, labels={"dev.envman.shared": "1"})
 
 
 def stop(operation: StopContainers, job: Job) -> str | None:
+    _unpause(operation.names, job)
     with engine.api(job.environ) as asked:
         for name in operation.names:
             for one in asked.containers(all=True, filters={"label": [*_mine(job), f"{naming.SERVICE}={name}"]}):
                 asked.stop(one["Id"], timeout=_PATIENCE)
+                if operation.forgotten:
+                    asked.remove_container(one["Id"], v=True)
     return f"{', '.join(operation.names)} is stopped"
 
 

@@ -18,7 +18,9 @@ from envman_docker import sockets
 
 _DEFAULT = "unix:///var/run/docker.sock"
 _PLUGINS = ("/usr/local/lib/docker", "/usr/local/libexec/docker", "/usr/lib/docker", "/usr/libexec/docker")
-_HERE = ("127.0.0.1", "localhost", "[::1]")
+_USUAL = "the docker command"
+_PATIENCE = 5.0  # seconds: one that hangs is not there
+_HERE = ("127.0.0.1:", "localhost:", "[::1]:")
 # Of these the docker command makes its way to the engine; nothing of the project's may take their place.
 _STEERING = ("PATH", "HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
@@ -34,14 +36,25 @@ class Engine:
 def find(environ: Mapping[str, str]) -> Engine:
     """The engine that the docker command would talk to; raises EngineMissing for one that cannot be used."""
     engine = _meant(environ)
-    kind, _, rest = engine.address.partition("://")
-    if kind == "ssh" or (kind == "tcp" and rest.rpartition(":")[0] not in _HERE):
-        message = f"{engine.said_by} leads to an engine on another machine, which cannot see this project's folder"
-        raise EngineMissing(Problem(message=message, hint="docker context use default, or unset DOCKER_HOST"))
+    kind, _, rest = engine.address.rstrip("/").partition("://")
+    if kind == "ssh" or (kind == "tcp" and not rest.startswith(_HERE)):
+        message = f"{engine.said_by} leads to another machine, {engine.address}, whose engine cannot see this folder"
+        raise EngineMissing(Problem(message=message, hint=_way_back(engine)))
     if kind not in ("unix", "tcp"):
         message = f"{engine.said_by} leads to {engine.address}, which envman cannot talk to"
         raise EngineMissing(Problem(message=message, hint="use an engine with a unix socket"))
+    if kind == "tcp" and environ.get("DOCKER_TLS_VERIFY"):
+        message = f"{engine.said_by} leads to {engine.address} with TLS, which envman does not speak"
+        raise EngineMissing(
+            Problem(message=message, hint="if the engine has a socket: unset DOCKER_HOST DOCKER_TLS_VERIFY")
+        )
     return engine
+
+
+def _way_back(engine: Engine) -> str:
+    if engine.said_by == "DOCKER_HOST":
+        return "unset DOCKER_HOST"
+    return "unset DOCKER_CONTEXT; docker context use default"
 
 
 def _meant(environ: Mapping[str, str]) -> Engine:
@@ -51,11 +64,11 @@ def _meant(environ: Mapping[str, str]) -> Engine:
     name = environ.get("DOCKER_CONTEXT") or _current_context(folder)
     if name and name != "default":
         return Engine(address=_context(folder, name), said_by=f"the docker context {name}")
-    if not Path("/var/run/docker.sock").exists():
+    if not Path(_DEFAULT.removeprefix("unix://")).exists():
         for place, whose in _others(environ):
             if place.exists():
                 return Engine(address=f"unix://{place}", said_by=whose)
-    return Engine(address=_DEFAULT, said_by="the docker command")
+    return Engine(address=_DEFAULT, said_by=_USUAL)
 
 
 def _others(environ: Mapping[str, str]) -> list[tuple[Path, str]]:
@@ -71,11 +84,16 @@ def _others(environ: Mapping[str, str]) -> list[tuple[Path, str]]:
 
 
 def _current_context(folder: Path) -> str:
-    try:
-        found = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("currentContext")
-    except (OSError, ValueError, AttributeError):
-        return ""
+    found = _settings(folder).get("currentContext")
     return found if isinstance(found, str) else ""
+
+
+def _settings(folder: Path) -> Mapping[str, Any]:
+    try:
+        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _context(folder: Path, name: str) -> str:
@@ -100,14 +118,19 @@ def missing(environ: Mapping[str, str]) -> list[Problem]:
                 found.append(Problem(message=message, hint=_how_to_get(package)))
     try:
         engine = find(environ)
-        status, _ = sockets.ask(engine.address, "GET", "/_ping")
+        status, answer = sockets.ask(engine.address, "GET", "/version", patience=_PATIENCE)
     except EngineMissing as error:
         return [*found, *error.problems]
     except PermissionError:
-        message, hint = "you may not talk to the engine", 'sudo usermod -aG docker "$USER", then log in again'
+        message = f"you may not talk to the engine at {engine.address}"
+        hint = 'sudo usermod -aG docker "$USER", then log in again'
         return [*found, Problem(message=message, hint=hint)]
-    except OSError:
-        return [*found, Problem(message=f"no engine answers at {engine.address}", hint=_how_to_start())]
+    except (OSError, ValueError):
+        by = "" if engine.said_by == _USUAL else f" ({engine.said_by})"
+        return [*found, Problem(message=f"no engine answers at {engine.address}{by}", hint=_how_to_start())]
+    if b"Podman Engine" in answer:  # its answers are Docker's, but for the builds: tried with 4.3
+        message = f"the engine at {engine.address} is Podman, which has no BuildKit to build images with"
+        found.append(Problem(message=message, hint=_how_to_get("docker.io")))
     if status != 200:
         found.append(Problem(message=f"the engine at {engine.address} answers {status}", hint=_how_to_start()))
     return found
@@ -121,7 +144,10 @@ def _has_plugin(name: str, environ: Mapping[str, str]) -> bool:
         Path("/opt/homebrew/lib/docker"),
         Path("/Applications/Docker.app/Contents/Resources"),
     ]
-    return any(os.access(folder / "cli-plugins" / name, os.X_OK) for folder in folders)
+    places = [folder / "cli-plugins" for folder in folders]
+    more = _settings(own).get("cliPluginsExtraDirs")
+    places += [Path(str(one)) for one in more] if isinstance(more, list) else []
+    return any(os.access(place / name, os.X_OK) for place in places)
 
 
 def _how_to_get(package: str) -> str:

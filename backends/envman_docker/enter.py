@@ -13,16 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _TOLD = "ENVMAN_INSIDE"  # where the process that `enter` describes finds what it has to do
+_PATIENCE = 2  # seconds: whoever starts that process kills it after three, and then nobody could end the command
+_FAILED, _NOT_EXECUTABLE, _NOT_FOUND = 125, 126, 127
 
 
 def alive(place: Mapping[str, str], environ: Mapping[str, str]) -> bool:
-    """Whether every container of the project still runs."""
+    """Whether every container of the project still runs, and their image still has its name: the next one needs it."""
     filters = '{"label":["dev.envman.project=' + place["project"] + '"],"status":["running"]}'
     try:
         status, answer = sockets.ask(place["engine"], "GET", "/containers/json?filters=" + _quoted(filters))
     except OSError:
         return False
-    return status == 200 and all(f'"Id":"{one}"'.encode() in answer for one in place["containers"].split("\n"))
+    words = [f'"Id":"{one}"' for one in place["containers"].split("\n")]
+    words += [f'{place["image"]}"'] if place.get("image") else []
+    return status == 200 and all(one.encode() in answer for one in words)
 
 
 def _quoted(text: str) -> str:
@@ -35,14 +39,21 @@ def execute(
     environ: Mapping[str, str],
     argv: Sequence[str],
     cwd: str,
+    *,
+    patience: int = 0,
 ) -> int | None:
-    """Run the command in the project's own container."""
+    """Run the command in the project's own container; with patience, whoever ignores a SIGTERM has so many seconds."""
     if not alive(place, environ):
         return None
     from envman_docker.session import Gone, Session
 
-    session = Session(place["engine"], place["container"], place["user"])
-    values = {**let_in(place["pass"].split("\n"), environ), **_of_caller(environ), **variables}
+    session = Session(place["engine"], place["container"], place["user"], patience)
+    values = {
+        **let_in(place["pass"].split("\n"), environ),
+        **_of_caller(environ),
+        **of_user(place, environ),
+        **variables,
+    }
     try:
         return session.run(argv, values, mapped(place, cwd))
     except Gone:
@@ -62,6 +73,34 @@ def _of_caller(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: environ[name] for name in ("TERM", "COLORTERM") if environ.get(name)}
 
 
+def of_user(place: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
+    """What is handed on of the user's own: proxies; as the spec says, the agent of ssh and who git says they are."""
+    found = _proxies(place, environ)
+    if place.get("agent"):
+        found["SSH_AUTH_SOCK"] = place["agent"]
+    if place.get("git"):
+        from envman import process
+
+        asked = ["git", "-C", place["root"], "config", "--get-regexp", r"^user\.(name|email)$"]
+        try:
+            told = process.capture(asked, env=environ, limit=5)
+        except OSError:  # git is not here
+            return found
+        for line in told.output.splitlines() if told.code == 0 else ():
+            key, _, value = line.partition(" ")
+            fact = key.rpartition(".")[2].upper()
+            found |= {f"GIT_AUTHOR_{fact}": value, f"GIT_COMMITTER_{fact}": value}
+    return found
+
+
+def _proxies(place: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
+    if not any(name.endswith(("_PROXY", "_proxy")) for name in environ):
+        return {}
+    from envman_docker import proxies
+
+    return proxies.inside(environ, place.get("names", "").split("\n"))
+
+
 def let_in(patterns: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:
     """The variables of this machine that the spec lets in."""
     if not any(patterns):
@@ -79,9 +118,16 @@ def enter(
     cwd: str,
 ) -> tuple[Sequence[str], Mapping[str, str], str]:
     """A process of this machine that runs the command inside; it is told by a variable, because that holds secrets."""
-    passed = let_in(place["pass"].split("\n"), environ)
-    told = json.dumps({"place": {**place, "pass": ""}, "variables": {**passed, **variables}, "cwd": cwd})
-    own = {name: environ[name] for name in ("PATH", "HOME", "TERM") if name in environ}
+    passed = {**_proxies(place, environ), **let_in(place["pass"].split("\n"), environ)}
+    told = json.dumps(
+        {
+            "place": {**place, "pass": ""},
+            "variables": {**passed, **variables},
+            "cwd": cwd,
+            "path": environ.get("PATH", os.defpath),  # not as its variable: in that one, programs inside are looked for
+        }
+    )
+    own = {name: environ[name] for name in ("HOME", "TERM") if name in environ}
     return [sys.executable, "-P", "-m", "envman_docker.enter", *argv], {**own, _TOLD: told}, "/"
 
 
@@ -92,10 +138,15 @@ def change(place: Mapping[str, str], variables: Mapping[str, str]) -> None:
 def main() -> int:
     """What `enter` describes: run the command that stands in our arguments."""
     told = json.loads(os.environ.pop(_TOLD))
-    code = execute(told["place"], told["variables"], os.environ, sys.argv[1:], told["cwd"])
+    os.environ["PATH"] = told["path"]
+    try:
+        code = execute(told["place"], told["variables"], os.environ, sys.argv[1:], told["cwd"], patience=_PATIENCE)
+    except OSError as error:
+        sys.stderr.write(f"{sys.argv[1]}: {error.strerror or error}\n")
+        return _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
     if code is None:
-        sys.stderr.write("envman: the container does not run any more\n")
-        return 125
+        sys.stderr.write("the container does not run any more\n")
+        return _FAILED
     return code
 
 

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import envman_templates
 from envman import interpreters, versions
-from envman.dependencies import pylock, resolve, uv
-from envman.dependencies.source import Kind
+from envman.dependencies import pylock, requirements, resolve, uv
+from envman.dependencies.source import Kind, Source
 from envman.files import content, digest, remove_tree, write_staged
 from envman.frozen import frozen
 from envman.project import Project
-from envman_docker import certificates, naming, options
+from envman_docker import certificates, naming, options, own, taken, users
 
 _TEMPLATE = Path(str(envman_templates.__file__)).parent / "docker" / "Dockerfile.jinja"
 UV = "/usr/local/bin/uv"
+# A requirement that is fetched with git, or a package whose version is a tag: then building it needs git.
+_WITH_GIT = re.compile(rb"git\+|\bgit = |\bvcs\b|setuptools[-_.]scm|hatch-vcs", re.IGNORECASE)
 _NEWEST_FIRST = ("3.14", "3.13", "3.12", "3.11", "3.10", "3.9")
 
 
@@ -34,7 +37,8 @@ class Recipe:
     uid: int
     gid: int
     prompt: str
-    own_dockerfile: str = ""  # a digest of the project's own Dockerfile and of what lies beside it
+    own_dockerfile: str = ""  # a digest of the project's own Dockerfile and of what it copies
+    taken: str = ""  # a digest of our Dockerfile, when the user took it over
 
     @property
     def home(self) -> str:
@@ -59,20 +63,31 @@ def python(project: Project, environ: Mapping[str, str]) -> str:
 
 def recipe(project: Project, environ: Mapping[str, str]) -> Recipe:
     """What the base of the project's image is made from."""
-    own = options.of(project.spec)
+    asked = options.of(project.spec)
     wanted = python(project, environ)
-    owner = project.root.stat()
-    base = naming.own_image(project) if own.dockerfile else own.base or f"python:{wanted}-slim-bookworm"
+    uid, gid = users.of(project.root, environ)
+    base = naming.own_image(project) if asked.dockerfile else asked.base or f"python:{wanted}-slim-bookworm"
     return Recipe(
         base=base,
         python=wanted,
-        system=project.spec.system.packages,
+        system=_system(project),
         certificates=tuple(certificates.of(project, environ)),
-        uid=owner.st_uid,
-        gid=owner.st_gid,
+        uid=uid,
+        gid=gid,
         prompt=project.name,
-        own_dockerfile=digest([content(project.root / own.dockerfile)]) if own.dockerfile else "",
+        own_dockerfile=own.state(project.root, asked.dockerfile) if asked.dockerfile else "",
+        taken=taken.state(taken.folder(project) / "Dockerfile"),
     )
+
+
+def _system(project: Project) -> tuple[str, ...]:
+    asked = project.spec.system.packages
+    return (*asked, "git") if "git" not in asked and _needs_git(project.source) else asked
+
+
+def _needs_git(source: Source) -> bool:
+    texts = [name.encode() for name in source.packages]
+    return any(_WITH_GIT.search(text) for text in (*texts, *map(content, source.inputs)))
 
 
 def base_inputs(made: Recipe) -> str:
@@ -98,25 +113,35 @@ def _uv_version() -> str:
 
 
 def folder(project: Project) -> Path:
-    """The context of the build."""
-    return project.generated / "docker"
+    """Where the Dockerfile and the context of the build stand."""
+    return taken.folder(project)
 
 
 def write_context(project: Project, made: Recipe, locks: Sequence[Path]) -> Path:
     """The Dockerfile, and beside it only what its steps read."""
+    place = folder(project)
+    context = place / "context"
+    remove_tree(context)
+    (context / "certificates").mkdir(parents=True)
+    (context / "lock").mkdir()
+    for number, one in enumerate(made.certificates):
+        (context / "certificates" / f"envman-{number}.crt").write_text(one, encoding="utf-8")
+    names = _locks(project, locks, context / "lock")
+    program = host_uv()
+    if program is not None:
+        # Not a link: whoever works inside may write to the project's folder, and this machine's own uv would change.
+        shutil.copy2(program, context / "uv")
+    if not made.taken:
+        write_staged(place / "Dockerfile", dockerfile(made, names, hashed=project.source.kind is Kind.HASHED))
+    return place / "Dockerfile"
+
+
+def dockerfile(made: Recipe, locks: Sequence[str], *, hashed: bool = False) -> str:
+    """The text of the Dockerfile."""
     import shlex
 
     import jinja2
 
-    place = folder(project)
-    remove_tree(place / "context")
-    (place / "context" / "lock").mkdir(parents=True)
-    own = place / "context" / "certificates"
-    own.mkdir()
-    for number, one in enumerate(made.certificates):
-        (own / f"envman-{number}.crt").write_text(one, encoding="utf-8")
-    packages = [_third_party(file, place / "context" / "lock") for file in locks]
-    needs_git = any("vcs" in entry for lock in packages for entry in lock)
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -124,14 +149,12 @@ def write_context(project: Project, made: Recipe, locks: Sequence[Path]) -> Path
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - no page: what is filled in is quoted for the shell
     )
-    program = host_uv()
-    if program is not None:
-        _link(program, place / "context" / "uv")
-    text = environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+        head=taken.HEAD,
         base=made.base,
+        cache=re.sub(r"[^a-z0-9]+", "-", made.base.lower()),  # the lists of one base are of no use to another
         python=made.python,
-        has_pip=made.base.startswith("python:") or bool(made.own_dockerfile),
-        system=[shlex.quote(name) for name in (*made.system, *(["git"] if needs_git else []))],
+        system=[shlex.quote(name) for name in made.system],
         certificates=bool(made.certificates),
         uid=made.uid,
         gid=made.gid,
@@ -140,29 +163,44 @@ def write_context(project: Project, made: Recipe, locks: Sequence[Path]) -> Path
         root=naming.ROOT,
         prompt=shlex.quote(made.prompt),
         uv=UV,
-        uv_version="" if program else _uv_version(),
-        hashed=project.source.kind is Kind.HASHED,
+        uv_version="" if host_uv() else _uv_version(),
+        locks=[shlex.quote(f"/opt/lock/{name}") for name in locks],
+        hashed=hashed,
     )
-    write_staged(place / "Dockerfile", text)
-    return place / "Dockerfile"
 
 
-def _link(file: Path, target: Path) -> None:
-    try:
-        os.link(file, target)
-    except OSError:
-        shutil.copy2(file, target)  # with its time: the engine is sent what has changed alone
+def _locks(project: Project, locks: Sequence[Path], target: Path) -> list[str]:
+    """Copy the locks with all that they read; the names to install from."""
+    texts = [file for file in locks if file.suffix != ".toml"]
+    for file in locks:
+        if file.suffix == ".toml":
+            _third_party(file, target)
+    if not texts:
+        return [file.name for file in locks]
+    read = [file for file in requirements.included(texts) if file.is_file()]
+    above = Path(os.path.commonpath([file.parent for file in read]))  # one may include another by a relative path
+    for file in read:
+        write_staged(target / file.relative_to(above), file.read_text(encoding="utf-8"))
+    return [str(file.relative_to(above)) if file in texts else file.name for file in locks]
 
 
-def _third_party(file: Path, target: Path) -> list[dict[str, Any]]:
+def _third_party(file: Path, target: Path) -> None:
     """Copy a lock without what stands in the project's folder: that is mounted, and installed once it is there."""
-    if file.suffix != ".toml":
-        write_staged(target / file.name, file.read_text(encoding="utf-8"))
-        return []
     lock = pylock.read(file)
     entries = [entry for entry in pylock.packages(lock) if "directory" not in entry]
+    for entry in entries:
+        for artefact in _artefacts(entry):
+            if "path" in artefact:
+                name = f"files/{digest([str(artefact['path'])])[:12]}/{Path(artefact['path']).name}"
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(file.parent / artefact["path"], target / name)
+                artefact["path"] = name
     pylock.write(target / file.name, {**lock, "packages": entries})
-    return entries
+
+
+def _artefacts(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from (entry[key] for key in ("archive", "sdist") if isinstance(entry.get(key), dict))
+    yield from entry.get("wheels", ())
 
 
 def local(files: list[Path], root: Path) -> list[str]:

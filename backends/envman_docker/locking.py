@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from envman import process
 from envman.backend import Job
 from envman.dependencies import resolve
+from envman.files import content
 from envman.frozen import replace
-from envman_docker import commands, image, naming
+from envman_docker import commands, image, naming, proxies
 from envman_docker.operations import ResolveInside
 
 
@@ -17,42 +20,71 @@ def inside_job(made: image.Recipe, job: Job) -> Job:
     """The same job, whose uv runs in a container: what it builds was written by others."""
 
     def run(arguments: Sequence[str]) -> process.Completed:
-        variables = commands.index_variables(job)
-        variables |= {"UV_NO_PROGRESS": "1", **({"UV_OFFLINE": "1"} if job.offline else {})}
         root = str(job.project.root)
-        make_cache(made, job)
-        with commands.secret(job, "index", commands.as_shell(variables)) as index:
-            words = [
-                "run", "--rm", "--init", "--user", f"{made.uid}:{made.gid}", "--workdir", root,
-                "--label", f"{naming.PROJECT}={naming.identity(job.project)}",
-                "--mount", f"type=bind,source={root},target={root}",
-                "--mount", f"type=bind,source={index},target=/run/secrets/index,readonly",
-                "--mount", f"type=volume,source={cache_name(made)},target={made.home}/.cache",
-                *_program(),
-                *(["--network", "host"] if commands.needs_host_network(variables) else []),
-                naming.base_image(job.project),
-                "sh", "-c", 'set -a; . /run/secrets/index; set +a; exec uv "$@"', "uv", *arguments,
-            ]  # fmt: skip
-            return commands.attempt(job, words)
+        _give(job.project.generated, made)
+        mount = commands.fields(type="bind", source=root, target=root)
+        files = [content(file).decode("utf-8", "replace") for file in job.project.source.inputs]
+        words = ["--mount", mount, "--workdir", root, naming.base_image(job.project)]
+        return in_container(made, job, words, ["uv", *arguments], reads=files)
 
     return replace(job, uv=run)
 
 
-def _program() -> list[str]:
-    program = image.host_uv()
-    return ["--mount", f"type=bind,source={program},target={image.UV},readonly"] if program else []
+def in_container(
+    made: image.Recipe, job: Job, words: Sequence[str], argv: Sequence[str], *, reads: Sequence[str] = ()
+) -> process.Completed:
+    """Run a command in a container of its own, with the user's index, passwords and cache."""
+    variables = commands.index_variables(job) | proxies.given(job.environ)
+    variables |= {"UV_NO_PROGRESS": "1", **({"UV_OFFLINE": "1"} if job.offline else {})}
+    on_host = commands.needs_host_network([*variables.values(), *reads])
+    make_cache(made, job)
+    with commands.secret(job, "index", commands.as_shell(variables)) as index, _netrc(job) as netrc:
+        mounts = [
+            commands.fields("readonly", type="bind", source=str(index), target="/run/secrets/index"),
+            commands.fields(type="volume", source=cache_name(job), target=f"{made.home}/.cache"),
+        ]
+        for file in (index, netrc):
+            _give(file, made)
+        if netrc:
+            mounts.append(commands.fields("readonly", type="bind", source=str(netrc), target=f"{made.home}/.netrc"))
+        program = image.host_uv()
+        if program is not None:
+            mounts.append(commands.fields("readonly", type="bind", source=str(program), target=image.UV))
+        ready = [
+            "run", "--rm", "--init", "--user", f"{made.uid}:{made.gid}",
+            "--label", f"{naming.PROJECT}={naming.identity(job.project)}",
+            *(word for mount in mounts for word in ("--mount", mount)),
+            *(["--network", "host"] if on_host else []), *words,
+            "sh", "-c", 'set -a; . /run/secrets/index; set +a; exec "$@"', "sh", *argv,
+        ]  # fmt: skip
+        return commands.attempt(job, ready)
 
 
-def cache_name(made: image.Recipe) -> str:
+@contextmanager
+def _netrc(job: Job) -> Iterator[Path | None]:
+    # A copy, because the user inside may have another number than the owner of the file.
+    file = commands.netrc(job)
+    if file is None:
+        yield None
+        return
+    with commands.secret(job, "netrc", file.read_text(encoding="utf-8")) as copy:
+        yield copy
+
+
+def _give(file: Path | None, made: image.Recipe) -> None:
+    """Make it the property of the user inside, when root works on somebody else's project."""
+    if file is not None and made.uid and os.geteuid() == 0:
+        os.chown(file, made.uid, made.gid)
+
+
+def cache_name(job: Job) -> str:
     """The volume with what uv has fetched, for all projects of a user."""
-    return f"envman-cache-{made.uid}"
+    return f"envman-cache-{job.project.root.stat().st_uid}"
 
 
-def make_cache(made: image.Recipe, job: Job) -> None:
+def make_cache(_: image.Recipe, job: Job) -> None:
     """See to it that the volume is there; the first container to use it makes it the user's."""
-    commands.run(
-        job, ["volume", "create", "--label", "dev.envman.cache=1", cache_name(made)], "could not make a volume"
-    )
+    commands.run(job, ["volume", "create", "--label", "dev.envman.cache=1", cache_name(job)], "could not make a volume")
 
 
 def resolved(operation: ResolveInside, job: Job) -> str | None:

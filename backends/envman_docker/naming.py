@@ -8,11 +8,13 @@ from envman.project import Project
 
 PROJECT = "dev.envman.project"  # whose it is; what does not carry it is never touched
 INPUTS = "dev.envman.inputs"  # a digest of what it was made from
+BASE = "dev.envman.base"  # which base the whole image stands on
 SERVICE = "dev.envman.service"  # which service of the spec a container is
 FOLDER = "dev.envman.folder"  # where the project stands, for people who meet the object in the engine
 WORKSPACE = "workspace"  # the container that the project's commands run in
 ROOT = "/project"
 VENV = "/opt/venv"
+STACK = "docker_stack"  # under which the name of the compose project is remembered
 
 
 def identity(project: Project) -> str:
@@ -20,10 +22,15 @@ def identity(project: Project) -> str:
     return project.identity.id if project.identity else "new"
 
 
+def readable(name: str) -> str:
+    """The project's name in the letters that engines and networks take."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:24].rstrip("-") or "project"
+
+
 def stack(project: Project) -> str:
-    """The name of the compose project: readable, and nobody else's."""
-    readable = re.sub(r"[^a-z0-9]+", "-", project.name.lower()).strip("-")[:24] or "project"
-    return f"{readable}-{identity(project)[:8]}"
+    """The name of the compose project: readable, and nobody else's. A project that is renamed keeps its first."""
+    known = project.memory.get(STACK)
+    return known if isinstance(known, str) else f"{readable(project.name)}-{identity(project)[:8]}"
 
 
 def base_image(project: Project) -> str:

@@ -52,6 +52,7 @@ class StopContainers:
     """End them; they stay, and what they hold."""
 
     names: tuple[str, ...]
+    forgotten: bool = False  # by the spec: then only their data stays
 
 
 @frozen

@@ -8,19 +8,32 @@ from typing import Any
 
 from envman.frozen import frozen
 from envman.spec.model import Spec
-from envman.spec.shape import Fault, ListOf, Path, Refused, Report, Scalar, Table, key
+from envman.spec.shape import Either, Fault, ListOf, Path, Refused, Report, Scalar, Table, key
 from envman.spec.values import flag, words
 
 
 def _size(value: str) -> str:
     if not re.fullmatch(r"\d+(\.\d+)? ?([kKmMgG][bB]?|[bB])?", value):
         raise Refused(f'"{value}" is not a size', 'write, for example, "2 GB"')
-    return value.replace(" ", "")
+    return value.replace(" ", "").lower()
 
 
-def _cpus(value: str) -> str:
-    if not re.fullmatch(r"\d+(\.\d+)?", value) or float(value) == 0:
+def _cpus(value: object) -> str:
+    if not re.fullmatch(r"\d+(\.\d+)?", str(value)) or float(str(value)) == 0:
         raise Refused(f'"{value}" is not a number of processors', 'write, for example, "1.5"')
+    return str(value)
+
+
+_MODES = frozenset(("ro", "rw", "z", "Z", "cached", "delegated", "consistent"))
+
+
+def _mount(value: str) -> str:
+    source, _, rest = value.partition(":")
+    target, _, mode = rest.partition(":")
+    if not source or not target.startswith("/") or (mode and not _MODES.issuperset(mode.split(","))):
+        raise Refused(f'"{value}" is not a mount', 'write, for example, "~/.aws:/home/dev/.aws:ro"')
+    if not source.startswith(("/", "~", ".")) and not re.fullmatch(r"[A-Za-z0-9][\w.-]*", source, re.ASCII):
+        raise Refused(f'"{source}" is neither a folder nor the name of a volume', f'a folder: "./{source}"')
     return value
 
 
@@ -57,10 +70,25 @@ class Options:
         example='["shared-net"]',
     )
     mounts: tuple[str, ...] = key(
-        ListOf(words), (), doc="More mounts, as compose writes them.", example='["~/.aws:/home/dev/.aws:ro"]'
+        ListOf(Scalar(str, "a mount", _mount)),
+        (),
+        doc="More mounts, as compose writes them; folders are seen from the project.",
+        example='["~/.aws:/home/dev/.aws:ro"]',
     )
-    cpus: str | None = key(Scalar(str, "a string", _cpus), None, doc="Processors it may use.", example='"2"')
-    memory: str | None = key(Scalar(str, "a string", _size), None, doc="Memory it may use.", example='"2 GB"')
+    cpus: str | None = key(
+        Either(
+            (str, Scalar(str, "a string", _cpus), lambda text: text),
+            (int, Scalar(int, "a number", _cpus), lambda text: text),
+            (float, Scalar(float, "a number", _cpus), lambda text: text),
+            says="a number of processors",
+        ),
+        None,
+        doc="Processors that each container of the project's own may use.",
+        example="2",
+    )
+    memory: str | None = key(
+        Scalar(str, "a string", _size), None, doc="Memory that each of them may use.", example='"2 GB"'
+    )
     gpus: bool = key(flag, False, doc="Give it the graphics processors.", example="true")
     drop: tuple[str, ...] = key(
         ListOf(words), (), doc="Capabilities of the kernel that it loses.", example='["NET_RAW"]'

@@ -11,6 +11,8 @@ from envman.plan import Goal, Step
 from envman.project import Project
 from envman.services import facts, order
 from envman_docker import image, naming
+from envman_docker.check import refuse
+from envman_docker.data import volumes
 from envman_docker.observe import Findings
 from envman_docker.operations import (
     BuildBase,
@@ -30,8 +32,28 @@ def plan(project: Project, observed: Observed, goal: Goal) -> tuple[Step, ...]:
         return tuple(_stop(project, observed))
     if goal.removes:
         return tuple(_remove(findings, data=goal is Goal.PURGE))
-    images = tuple(_images(project, findings, afresh=goal is Goal.REFRESH))
-    return (*images, *_containers(project, observed, rebuilt=bool(images)))
+    refuse(project.spec)
+    volumes.require_same_majors(project, findings.data)
+    if goal is not Goal.REFRESH:
+        without = replace(observed, detail=findings.with_base(image.base_inputs(findings.recipe)))
+        if not _whole(project, without, afresh=False):
+            return ()
+    return _whole(project, observed, afresh=goal is Goal.REFRESH)
+
+
+def _whole(project: Project, observed: Observed, *, afresh: bool) -> tuple[Step, ...]:
+    images = tuple(_images(project, observed.detail, afresh=afresh))
+    return (*images, *_forgotten(observed.detail), *_containers(project, observed, rebuilt=bool(images)))
+
+
+def _forgotten(findings: Findings) -> Iterator[Step]:
+    for name in sorted(set(findings.boxes) - set(findings.parts)):
+        yield Step(
+            name=name,
+            title=f"stop {name}",
+            reason="the spec does not name it any more",
+            operation=StopContainers(names=(name,), forgotten=True),
+        )
 
 
 def _images(project: Project, findings: Findings, *, afresh: bool) -> Iterator[Step]:
@@ -51,12 +73,13 @@ def _images(project: Project, findings: Findings, *, afresh: bool) -> Iterator[S
     for step in resolve.steps(project, recipe.python, ""):
         if isinstance(step.operation, resolve.Resolve):
             yield replace(step, operation=ResolveInside(resolve=step.operation, recipe=recipe))
-    if changed or findings.image_inputs != image.inputs(project, recipe):
-        reason = f"{project.source.label} changed" if findings.image_inputs and not changed else "not there yet"
+    below = changed or findings.is_on_old_base
+    if below or findings.image_inputs != image.inputs(project, recipe):
+        reason = f"{project.source.label} changed" if findings.image_inputs and not below else "not there yet"
         yield Step(
             name="packages",
             title=f"from {project.source.label}",
-            reason="the image below is new" if changed and findings.image_inputs else reason,
+            reason="the image below is new" if below and findings.image_inputs else reason,
             operation=BuildImage(recipe=recipe),
             renews=True,
         )
@@ -97,21 +120,23 @@ def _containers(project: Project, observed: Observed, *, rebuilt: bool) -> Itera
 
 def _due(project: Project, findings: Findings, name: str, workspace: str, *, rebuilt: bool) -> str:
     own = project.spec.services[name].run is not None
-    return _why(findings, name, rebuilt=rebuilt and own) or (
-        "its network is the workspace's" if own and workspace else ""
-    )
+    why = _why(findings, name, rebuilt=rebuilt and own) or volumes.unfilled(project, findings.data, name)
+    if why or not own:
+        return why
+    # It has the network of the workspace as that was started last, and a job is done once for every start.
+    return "the workspace begins anew" if workspace or findings.is_left_behind(name) else ""
 
 
 def _why(findings: Findings, name: str, *, rebuilt: bool) -> str:
     box = findings.boxes.get(name)
     if box is None:
         return "it does not run yet"
-    own = name in findings.parts and "working_dir" in findings.parts[name].service
+    own = name in findings.parts and findings.parts[name].own
     if rebuilt or (own and findings.image_id and box.image != findings.image_id):
         return "the image is new"
     if name in findings.parts and box.inputs != findings.parts[name].inputs:
         return "what it is made from changed"
-    if box.state == "exited" and box.code == 0 and findings.parts[name].service.get("restart") == "no":
+    if box.is_done and findings.parts[name].service.get("restart") in ("no", "on-failure"):
         return ""
     return "" if box.state == "running" else f"it is {box.state}"
 

@@ -12,12 +12,13 @@ def remove(operation: RemoveStack, job: Job) -> str | None:
     mine = {"label": [f"{naming.PROJECT}={naming.identity(job.project)}"]}
     with engine.api(job.environ) as asked:
         for one in asked.containers(all=True, filters=mine):
-            asked.remove_container(one["Id"], force=True)
+            asked.remove_container(one["Id"], force=True, v=True)  # with the volumes that nobody can name
         shared = [one["Name"] for one in asked.networks(filters={"label": "dev.envman.shared"})]
         for one in asked.networks(filters=mine):
             asked.remove_network(one["Id"])
         for name in shared:
-            if not asked.inspect_network(name).get("Containers"):
+            # The network itself counts those that run alone; a project that is down wants to come back to it.
+            if not asked.containers(all=True, filters={"network": name}):
                 asked.remove_network(name)
         for one in asked.images(filters=mine):
             for reference in one.get("RepoTags") or [one["Id"]]:

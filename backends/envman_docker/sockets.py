@@ -12,25 +12,25 @@ if TYPE_CHECKING:
 _PATIENCE = 10.0  # seconds for the engine to answer
 
 
-def connect(address: str) -> socket.socket:
+def connect(address: str, patience: float = _PATIENCE) -> socket.socket:
     """A connection to an engine of this machine; raises OSError."""
     kind, _, rest = address.partition("://")
     if kind == "unix":
         line = socket.socket(socket.AF_UNIX)
         try:
-            line.settimeout(_PATIENCE)
+            line.settimeout(patience)
             line.connect(rest)
         except OSError:
             line.close()
             raise
         return line
-    host, _, port = rest.partition(":")
-    return socket.create_connection((host, int(port or 2375)), timeout=_PATIENCE)
+    host, _, port = rest.rstrip("/").rpartition(":")
+    return socket.create_connection((host.strip("[]"), int(port)), timeout=patience)
 
 
-def ask(address: str, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+def ask(address: str, method: str, path: str, body: bytes = b"", *, patience: float = _PATIENCE) -> tuple[int, bytes]:
     """Status and body of the answer."""
-    with connect(address) as line:
+    with connect(address, patience) as line:
         line.sendall(head(method, path, body) + body)
         # The answer of HTTP 1.0 ends with the connection: no lengths, no chunks.
         answer = b"".join(iter(lambda: line.recv(65536), b""))

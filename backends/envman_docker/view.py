@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from envman.inside import Listening, Viewpoint
 from envman.project import Project
 from envman.services import catalogue, facts
-from envman_docker import naming
+from envman.services.recipe import filled
+from envman.spec.recipe import Recipe
+from envman_docker import mounts, naming
+from envman_docker.options import Options
 
 _ANYWHERE = "0.0.0.0"  # noqa: S104 - of the container; what is published on this machine is bound as the spec says
 AGENT = "/run/ssh-agent"
@@ -34,3 +37,24 @@ def port_inside(project: Project, name: str) -> int | None:
         return recipe.port
     port = project.spec.services[name].port
     return (port.inside or port.host) if port else None
+
+
+def image_of(recipe: Recipe, version: str) -> str:
+    """The image that brings a version of a server."""
+    return filled(recipe.container.image_of.get(version, str(recipe.image)), {"version": version})
+
+
+def title(recipe: Recipe, version: str) -> str:
+    """What really runs, as people call it."""
+    image = image_of(recipe, version)
+    called = [title for program, title in recipe.native.programs.items() if program.split("-")[0] in image]
+    return f"{next(iter((*called, *recipe.native.programs.values())), recipe.title)} {version}"
+
+
+def of_user(own: Options, project: Project) -> dict[str, str]:
+    """What of the user's own is handed on, for `enter`."""
+    return {
+        "agent": AGENT if own.ssh_agent and mounts.agent(project) else "",
+        "git": "1" if own.git_identity else "",
+        "names": "\n".join(project.spec.services),
+    }

@@ -9,7 +9,7 @@ from typing import Any
 from envman.backend import Observed, State, Vitals
 from envman.project import Project
 from envman.services import catalogue, facts, probe
-from envman_docker import engine
+from envman_docker import engine, knock
 from envman_docker.observe import Findings
 
 
@@ -43,4 +43,4 @@ def _silent(project: Project, name: str) -> str:
     if service.health and service.health.http:
         return probe.http(address, service.health.http) or ""
     recipe = catalogue.of(project.spec, name)
-    return probe.ask(recipe.native.probe if recipe and service.health is None else "tcp", address, known) or ""
+    return knock.ask(recipe.native.probe if recipe and service.health is None else "tcp", address, known) or ""

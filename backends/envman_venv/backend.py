@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from envman import inside
@@ -15,7 +16,7 @@ from envman_venv.services.vitals import vitals
 
 __all__ = [
     "DEPENDS", "ENTER", "GROWS", "NAME", "OPTIONS", "RANK", "SUMMARY",
-    "apply", "check", "facts", "logs", "missing", "observe", "offers", "place", "plan", "usage", "viewpoint",
+    "apply", "check", "facts", "logs", "missing", "observe", "offers", "place", "plan", "taken", "usage", "viewpoint",
     "vitals", "watched",
 ]  # fmt: skip
 
@@ -28,6 +29,11 @@ DEPENDS = ()
 GROWS = False
 
 viewpoint = inside.on_host
+
+
+def taken(environ: Mapping[str, str]) -> Mapping[int, str]:
+    """Nothing here is given away unseen: whoever has a port listens on it."""
+    return {}
 
 
 def apply(operation: Any, job: Job) -> str | None:

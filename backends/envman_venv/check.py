@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from envman import interpreters
 from envman.problem import Problem
-from envman.services import catalogue
+from envman.services import catalogue, containers
 from envman.spec.model import Spec
 from envman.spec.shape import Fault
 from envman_venv import system
@@ -29,19 +29,22 @@ def check(spec: Spec) -> list[Fault]:
     lacking = system.missing(spec.system.packages)
     return [
         *([Fault(("system", "packages"), *lacking)] if lacking else []),
-        *(
-            Fault(("services", name, "image"), "an image needs a container engine", "use = or run = works here")
-            for name, service in spec.services.items()
-            if service.image is not None
-        ),
-        *(
-            Fault(("services", name, "source"), "this version starts no containers", 'leave it "auto"')
-            for name, service in spec.services.items()
-            if service.source == "container"
-        ),
+        *_not_boxed(spec),
         *_not_here(spec),
         *_not_made(spec),
     ]
+
+
+def _not_boxed(spec: Spec) -> Iterator[Fault]:
+    asked = {name: one for name, one in spec.services.items() if one.image is not None or one.source == "container"}
+    able = bool(asked) and containers.offered() is not None
+    for name, service in asked.items():
+        recipe = catalogue.of(spec, name)
+        if recipe is not None and not recipe.has_container:
+            yield Fault(("services", name, "source"), f"{recipe.name} has no container image", 'leave it "auto"')
+        elif not able:
+            key, hint = ("image", "use = or run = works here") if service.image else ("source", 'leave it "auto"')
+            yield Fault(("services", name, key), "no backend here runs containers", hint)
 
 
 def _not_here(spec: Spec) -> Iterator[Fault]:

@@ -8,7 +8,7 @@ from envman.shells.change import Change
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _BIN = "Scripts" if os.name == "nt" else "bin"
 # A leftover of another interpreter would make ours load the wrong library.
@@ -35,7 +35,19 @@ def alive(place: Mapping[str, str], environ: Mapping[str, str]) -> bool:
         return True
     from envman.services import lease
 
-    return all(lease.holds(lease.read(file)) for file in files.split("\n"))
+    return all(_holds(lease.read(file), environ, lease.holds) for file in files.split("\n"))
+
+
+def _holds(facts: Mapping[str, str], environ: Mapping[str, str], holds: Callable[[Mapping[str, str]], bool]) -> bool:
+    if facts.get("source") != "container":
+        return holds(facts)
+    if facts.get("state") != "running":
+        return False
+    from importlib import import_module
+
+    # Whoever runs it knows how to ask; its own module says so in the note.
+    place = {key[6:]: value for key, value in facts.items() if key.startswith("place.")}
+    return bool(import_module(facts["enter"]).alive(place, environ))
 
 
 def execute(

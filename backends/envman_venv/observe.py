@@ -13,12 +13,11 @@ from envman.files import size_of
 from envman.frozen import field, frozen
 from envman.interpreters import Interpreter
 from envman.project import Project
-from envman.services import catalogue
 from envman_venv import layout, marker
 from envman_venv.marker import Marker
-from envman_venv.services import majors, servers
+from envman_venv.services import boxed, majors
 from envman_venv.services import observe as services
-from envman_venv.services.servers import Server, Wanting
+from envman_venv.services.servers import Boxed, Server, Wanting
 
 
 @frozen
@@ -34,7 +33,7 @@ class Findings:
     others: tuple[str, ...]  # the interpreters that there are, for the message when none fits
     missing: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()  # packages that nobody wrote down
-    servers: Mapping[str, Server | Wanting] = field(default_factory=dict)  # of the services that do not run
+    servers: Mapping[str, Server | Wanting | Boxed] = field(default_factory=dict)  # of the services that do not run
     # Services with data that their server must not open: who wrote it, and who would open it.
     foreign_data: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -86,7 +85,7 @@ def observe(project: Project, environ: Mapping[str, str]) -> Observed:
         chosen = interpreters.choose(project.python, others, environ, before=_before(project, found))
     present = installed.read(layout.site_packages(prefix, found.python)) if found and not unusable else {}
     wanted = found.installed if found else {}
-    serving = services.observe(project)
+    serving = services.observe(project, environ)
     findings = Findings(
         prefix=prefix,
         foreign=prefix != project.root / ".venv" and layout.is_foreign(project.root / ".venv"),
@@ -120,12 +119,12 @@ def observe(project: Project, environ: Mapping[str, str]) -> Observed:
 
 def _servers(
     project: Project, serving: Mapping[str, Serving], environ: Mapping[str, str]
-) -> dict[str, Server | Wanting]:
-    found: dict[str, Server | Wanting] = {}
-    for name, service in project.spec.services.items():
-        recipe = catalogue.of(project.spec, name)
-        if recipe and serving[name].state is not State.RUNNING:
-            found[name] = servers.find(recipe, service, environ)
+) -> dict[str, Server | Wanting | Boxed]:
+    found: dict[str, Server | Wanting | Boxed] = {}
+    for name in project.spec.services:
+        made = boxed.chosen(project, name, environ) if serving[name].state is not State.RUNNING else None
+        if made is not None:
+            found[name] = made
     return found
 
 

@@ -9,7 +9,7 @@ from envman.project import Project
 from envman.services import catalogue
 from envman_venv.observe import Findings
 from envman_venv.operations import CreateEnvironment, FetchPython, InstallPackages, RemoveEnvironment
-from envman_venv.services import data
+from envman_venv.services import boxed
 from envman_venv.services import plan as services
 
 
@@ -36,7 +36,7 @@ def _require_same_major(project: Project, findings: Findings) -> None:
     for name, (wrote, version) in findings.foreign_data.items():
         recipe = catalogue.of(project.spec, name)
         if recipe is not None:
-            data.require_same_major(name, recipe, wrote, version)
+            boxed.require_same_major(project, name, recipe, wrote, version)
 
 
 def _create(project: Project, observed: Observed, goal: Goal) -> tuple[Step, ...]:

@@ -60,7 +60,8 @@ def local_folders(root: Path, files: Iterable[Path]) -> list[Path]:
     named = [
         name for file in files for option, name in map(_option, _lines(file)) if option in ("", "-e", "--editable")
     ]
-    return [root / name.partition("[")[0] for name in named if name.startswith((".", "/"))]
+    places = [root / name.partition("[")[0] for name in named if name.startswith((".", "/"))]
+    return [place for place in places if not place.is_file()]  # a wheel may be named too
 
 
 def is_hashed(files: Sequence[Path]) -> bool:

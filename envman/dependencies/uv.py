@@ -85,6 +85,11 @@ _CREDENTIALS = "check the index's user and password (netrc, UV_INDEX_*)"
 _ONCE_ONLINE = "run it once without --offline"
 _CHECK_NETWORK = "check the network, the index's address, or the proxy"
 _NOT_CACHED = "something is not in the cache, and --offline forbids to fetch it"
+_COMPILER = 'add "build-essential" to [system] packages'
+_NO_COMPILER = (
+    "No such file or directory: 'gcc'", "No such file or directory: 'cc'", "command 'gcc' failed: No such file", "command 'cc' failed: No such file", "unable to execute 'gcc'",
+    "gcc: not found", "cc: not found", "Unknown compiler(s)", "No CMAKE_C_COMPILER", "linker `cc` not found",
+)  # fmt: skip
 _MEANINGS = (
     ("No space left on device", "the disk is full", _FREE_ROOM),
     ("Disk quota exceeded", "the disk quota is used up", _FREE_ROOM),
@@ -92,6 +97,7 @@ _MEANINGS = (
     ("Permission denied", "a folder may not be written", "look at the owner of the folder named in the log"),
     ("UnknownIssuer", "the server's certificate is not trusted here", _OWN_BUNDLE),
     ("invalid peer certificate", "the server's certificate is not trusted here", _OWN_BUNDLE),
+    *((sign, "a package has to be compiled, and there is no compiler", _COMPILER) for sign in _NO_COMPILER),
     ("Failed to build", "a package could not be built", "its output is above; a compiler or a library may be missing"),
     ("401 Unauthorized", "the package index refused the credentials", _CREDENTIALS),
     ("403 Forbidden", "the package index refused the credentials", _CREDENTIALS),

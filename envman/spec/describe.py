@@ -62,7 +62,7 @@ def _quoted(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def commented(known: Mapping[str, str]) -> str:
+def commented(known: Mapping[str, str], backends: Mapping[str, shape.Shape[Any]] | None = None) -> str:
     """A spec with every key as a comment, and those that are known filled in."""
     text = _HEAD + "\n" + "".join(_key_lines(Spec, known, ""))
     for name, item in _keys(Spec):
@@ -73,10 +73,25 @@ def commented(known: Mapping[str, str]) -> str:
             text += f"\n# {item.metadata['doc']}\n[{name}]\n{body}"
         elif name in _EXAMPLES:
             text += f"\n# {item.metadata['doc']}\n[{name}]\n{_EXAMPLES[name]}"
+    for name, own in _tables(backends):
+        body = "".join(_key_lines(own.kind, {}, ""))
+        text += f"\n# {_said_by(own.kind)}\n[{name}]\n{body}"
     return text
 
 
-def reference() -> str:
+def _tables(backends: Mapping[str, shape.Shape[Any]] | None) -> Iterator[tuple[str, Table[Any]]]:
+    for name, own in (backends or {}).items():
+        if isinstance(own, Table):
+            yield name, own
+
+
+def _said_by(kind: type) -> str:
+    """What the class of a backend's table says of itself, behind the table's name."""
+    text = (kind.__doc__ or "").strip().partition("\n")[0].rpartition("]: ")[2]
+    return text[:1].upper() + text[1:]
+
+
+def reference(backends: Mapping[str, shape.Shape[Any]] | None = None) -> str:
     """The reference page of the spec, in Markdown."""
     sections: list[tuple[str, str, type]] = [
         ("Top level", "", Spec),
@@ -93,6 +108,7 @@ def reference() -> str:
             Hook,
         ),
         ("[network]", "", Network),
+        *((f"[{name}]", _said_by(own.kind), own.kind) for name, own in _tables(backends)),
         ("[recipes.NAME]", _RECIPES, Recipe),
         ("[recipes.NAME.native]", "", Native),
         ("[recipes.NAME.native.upgrade]", "", Upgrade),

@@ -227,6 +227,11 @@ class Service:
         flag, False, doc="A job: it has to end well before those that need it begin, at every start.", example="true"
     )
 
+    @property
+    def may_end(self) -> bool:
+        """Whether it is as it should be when it has ended well."""
+        return self.once or self.restart != "always"
+
 
 @frozen
 class Port:

@@ -167,6 +167,9 @@ class Container:
     data_of: Mapping[str, str] = key(
         TableOf(words), doc="The same, of versions that have it elsewhere.", example='{"18" = "/data"}', factory=dict
     )
+    image_of: Mapping[str, str] = key(
+        TableOf(words), doc="The image, of versions that have another.", example='{"6" = "redis:6"}', factory=dict
+    )
     entrypoint: tuple[str, ...] = key(
         ListOf(text), (), doc="What is run in place of the image's own.", example='["sh", "-c"]'
     )

@@ -53,7 +53,7 @@ def _wrong_type(shape: Shape[Any], value: object, path: Path, report: Report) ->
 
 
 class Scalar(Generic[T]):
-    """A string, an integer or a boolean, with a check of its own."""
+    """A string, a number or a boolean, with a check of its own."""
 
     def __init__(
         self, kind: type, says: str, check: Callable[[Any], T] | None = None, schema: Mapping[str, Any] | None = None
@@ -74,7 +74,7 @@ class Scalar(Generic[T]):
             return None
 
     def schema(self) -> dict[str, Any]:
-        names = {str: "string", int: "integer", bool: "boolean"}
+        names = {str: "string", int: "integer", float: "number", bool: "boolean"}
         return {"type": names[self.kind], **self._schema}
 
 

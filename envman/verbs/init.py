@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from envman import active, generated
+from envman import active, backend, generated
 from envman.answer import Answer
 from envman.errors import UsageError
 from envman.files import write_staged
@@ -32,7 +32,7 @@ def init(request: Request, *, starter: str | None) -> Answer:
     if spec.exists() and not starter:
         raise UsageError(Problem(message=f"{spec} is already there", hint="envman check says whether it is valid"))
     if not spec.exists():
-        write_staged(spec, describe.commented(_understood(request, root)))
+        write_staged(spec, describe.commented(_understood(request, root), backend.options()))
         made.append(load.SPEC_FILE)
     generated.write_schema(root)
     made += _ignore_local(root)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from envman import backend
 from envman.spec import load
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +48,7 @@ def _specs() -> Iterator[tuple[str, str]]:
 def test_every_spec_is_valid(page: str, text: str, tmp_path: Path) -> None:
     assert tomllib.loads(text), page
     (tmp_path / load.SPEC_FILE).write_text(text, encoding="utf-8")
-    assert load.load(tmp_path).file
+    assert load.load(tmp_path, backends=backend.options()).file
 
 
 def test_every_page_is_reached_from_the_readme() -> None:

@@ -15,15 +15,21 @@ from pathlib import Path
 
 import pytest
 
+from envman.dependencies import pip_settings
+from tests.support import engines
+
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "docs/tutorial.md")
+# What stands behind it needs an engine.
+CONTAINERS = "\n## 9. The same in containers\n"
+NO_ENGINE = "unix:///nowhere/docker.sock"
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"(Write|Add to) `([^`]+)`:\s*$")
 _EXIT_CODE = re.compile(r"# exit code (\d+)")
 _PATH = re.compile(r"\S*/\S*")
 _NUMBER = re.compile(r"\d[\d.,:]*(\s?(B|kB|MB|GB|ms|s)\b)?")
-# Whether a port is busy is the machine's affair, and no document can know it.
-_PORT_WARNING = re.compile(r"^warning: port .* is taken by ")
+# Whether a port is busy, or a step takes long enough to be announced, is the machine's affair: no document can know it.
+_OF_THE_MACHINE = re.compile(r"^warning: port .* is taken by |^  … ")
 
 
 @dataclass(kw_only=True)
@@ -88,13 +94,14 @@ def matches(shown: Sequence[str], said: Sequence[str]) -> bool:
 
 
 def _lines(text: str) -> list[str]:
-    return [line for line in text.splitlines() if line.strip() and not _PORT_WARNING.match(line)]
+    return [line for line in text.splitlines() if line.strip() and not _OF_THE_MACHINE.match(line)]
 
 
 class Reader:
     """Somebody with a home folder of their own, who types what a document shows."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **variables: str) -> None:
+        home.mkdir()
         self._folder = home
         self._note = home / ".folder"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ENVMAN_")}
@@ -117,6 +124,7 @@ class Reader:
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
             "PYTHONUTF8": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
+            **variables,
         }
 
     def write(self, written: Written) -> None:
@@ -142,13 +150,8 @@ class Reader:
         return done.returncode, _lines(done.stdout)
 
 
-@pytest.mark.skipif(sys.platform == "win32" or not shutil.which("bash"), reason="the documents speak to bash")
-@pytest.mark.parametrize("name", DOCUMENTS)
-def test_a_document_does_what_it_shows(name: str, tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
-    reader = Reader(home)
-    for action in _actions((ROOT / name).read_text(encoding="utf-8")):
+def _do_what_it_shows(name: str, document: str, reader: Reader) -> None:
+    for action in _actions(document):
         if isinstance(action, Written):
             reader.write(action)
             continue
@@ -157,6 +160,35 @@ def test_a_document_does_what_it_shows(name: str, tmp_path: Path) -> None:
         assert code == action.code, f"{where}\nended with {code}\n" + "\n".join(said)
         shown = [line for line in action.shown if line.strip()]
         assert matches(shown, said), f"{where}\n--- shown\n" + "\n".join(shown) + "\n--- said\n" + "\n".join(said)
+
+
+speaks_to_bash = pytest.mark.skipif(
+    sys.platform == "win32" or not shutil.which("bash"), reason="the documents speak to bash"
+)
+
+
+@speaks_to_bash
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_does_what_it_shows(name: str, tmp_path: Path) -> None:
+    document = (ROOT / name).read_text(encoding="utf-8")
+    _do_what_it_shows(name, document.partition(CONTAINERS)[0], Reader(tmp_path / "home", DOCKER_HOST=NO_ENGINE))
+
+
+@speaks_to_bash
+@pytest.mark.engine
+def test_the_tutorial_goes_on_in_containers(tmp_path: Path) -> None:
+    engines.needs("docker")
+    name = "docs/tutorial.md"
+    document = (ROOT / name).read_text(encoding="utf-8")
+    assert CONTAINERS in document
+    # Folders of this machine that pip takes packages from are not there in a container.
+    settings = pip_settings.read(os.environ)
+    index = {"PIP_INDEX_URL": settings["index-url"]} if "index-url" in settings else {}
+    reader = Reader(tmp_path / "home", PIP_CONFIG_FILE=os.devnull, PIP_EXTRA_INDEX_URL="", PIP_FIND_LINKS="", **index)
+    try:
+        _do_what_it_shows(name, document, reader)
+    finally:
+        reader.type(Typed(line=0, command="envman destroy --yes --data"))
 
 
 @pytest.mark.parametrize(

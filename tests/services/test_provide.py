@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from envman_venv.services import data, provide
+from envman.services import holding
+from envman_venv.services import data
 from envman_venv.services.places import Places
 from tests.services.support import DATABASE, Shop, is_one_message, until
 
@@ -165,10 +166,10 @@ class TestInit:
         )
         for one in (old, new):
             one.data.mkdir()
-        data.note_filled(new, data.NEW)
+        data.note_filled(new, holding.NEW)
         if before:
             data.note_filled(old, before)
-        provide.carry(old, new)
+        data.carry(old, new)
         assert data.filled_with(new.data) == (before or "carried")
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from envman.errors import StepFailed
 from envman.identity import Identity
-from envman.services import catalogue, probe, upgrades
+from envman.services import catalogue, contents, holding, probe, upgrades
 from envman.services.upgrades import Report
-from envman_venv.services import contents, data
+from envman_venv.services import data
 from envman_venv.services.places import Places
 
 OLD = {"app": ["encoding|UTF8|C", "rows|public|visits|7"], "other": []}
@@ -118,13 +118,13 @@ class TestRefusal:
     @pytest.mark.parametrize(("recipe", "offered"), [("postgres", True), ("rabbitmq", False)])
     def test_the_command_is_named_where_there_is_one(self, recipe: str, offered: bool) -> None:
         with pytest.raises(StepFailed) as raised:
-            data.require_same_major("it", catalogue.find(recipe), "3", "4.1")
+            holding.require_same_major("it", catalogue.find(recipe), "3", "4.1")
         hint = raised.value.problems[0].hint or ""
         assert ("envman snapshot upgrade it" in hint) == offered
         assert 'ask for version = "3" again' in hint
 
     def test_another_minor_version_is_no_other(self) -> None:
-        data.require_same_major("it", catalogue.find("postgres"), "17", "17.10")
+        holding.require_same_major("it", catalogue.find("postgres"), "17", "17.10")
 
 
 @pytest.mark.parametrize(("answer", "ready"), [(b"+PONG\r\n", True), (b"-LOADING reading\r\n", False)])

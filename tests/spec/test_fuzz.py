@@ -12,6 +12,7 @@ import tomlkit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from envman import backend
 from envman.errors import UsageError
 from envman.problem import Problem
 from envman.spec import describe
@@ -127,11 +128,23 @@ def test_the_schema_and_the_reader_agree_on_the_whole_spec_and_on_its_faults() -
         assert list(validator.iter_errors({**document, **change}))
 
 
+def test_the_schema_knows_the_tables_of_backends() -> None:
+    from jsonschema import Draft7Validator
+
+    validator = Draft7Validator(describe.schema(backend.options()))
+    assert (
+        list(validator.iter_errors({"docker": {"join": ["shared"]}, "profile": {"ci": {"docker": {"cpus": "2"}}}}))
+        == []
+    )
+    assert list(validator.iter_errors({"docker": {"jion": ["shared"]}}))
+
+
 def test_what_init_writes_is_valid_with_every_example_switched_on(tmp_path: Path) -> None:
-    text = describe.commented({"name": "shop"})
+    shapes = backend.options()
+    text = describe.commented({"name": "shop"}, shapes)
     lines = text.splitlines()
     for number, line in enumerate(lines):
         if line.startswith("# ") and " = " in line and line[2].islower() and " " not in line[2 : line.index(" = ")]:
             changed = "\n".join([*lines[:number], line[2:], *lines[number + 1 :], "[profile.ci]", ""])
             (tmp_path / "envman.toml").write_text(changed, encoding="utf-8")
-            load(tmp_path)
+            load(tmp_path, backends=shapes)

@@ -34,6 +34,10 @@ def missing(environ: Mapping[str, str]) -> list[Problem]:
     return [] if Path(environ.get("BOX_ENGINE", "")).is_dir() else [Problem(message="no engine", hint="start it")]
 
 
+def taken(environ: Mapping[str, str]) -> dict[int, str]:
+    return {}
+
+
 def facts(environ: Mapping[str, str]) -> list[str]:
     return ["it is a folder"]
 

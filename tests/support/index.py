@@ -1,10 +1,11 @@
-"""A password-protected package index on 127.0.0.1, for tests that need a real one."""
+"""A password-protected package index of this machine, for tests that need a real one."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import re
+import ssl
 import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,10 +25,16 @@ class Request:
 class Index:
     """Serves the wheels and sdists of a folder; files added while it runs are served too. No user: open to all."""
 
-    def __init__(self, folder: Path, *, user: str = "", password: str = "") -> None:
-        self.folder, self.user, self.password = folder, user, password
+    def __init__(
+        self, folder: Path, *, user: str = "", password: str = "", address: str = "127.0.0.1", tls: Path | None = None
+    ) -> None:
+        self.folder, self.user, self.password, self.tls = folder, user, password, tls
         self.requests: list[Request] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer((address, 0), self._handler())
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     def __enter__(self) -> Index:
@@ -42,12 +49,13 @@ class Index:
     @property
     def host(self) -> str:
         """The host and port, for settings that want no scheme."""
-        return f"127.0.0.1:{self._server.server_port}"
+        address, port = self._server.server_address[:2]
+        return f"{address!s}:{port}"
 
     @property
     def url(self) -> str:
         """The address of the index, without credentials."""
-        return f"http://{self.host}/simple/"
+        return f"{'https' if self.tls else 'http'}://{self.host}/simple/"
 
     @property
     def url_with_credentials(self) -> str:

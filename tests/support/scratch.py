@@ -41,6 +41,8 @@ class Outcome:
 class Scratch:
     """A folder, the variables of its user, and the calls made there."""
 
+    patience = 120  # seconds that a call may take
+
     def __init__(self, home: Path, index: str, *, name: str = "shop") -> None:
         self.home = home
         self.root = home / name
@@ -98,7 +100,7 @@ class Scratch:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=self.patience,
             check=False,
         )
         return Outcome(done.returncode, done.stdout, done.stderr)

@@ -66,9 +66,9 @@ class Terminal:
         self.shown += read.decode("utf-8", "replace")
         return len(read)
 
-    def wait_for(self, text: str) -> str:
+    def wait_for(self, text: str, patience: float = _PATIENCE) -> str:
         """Everything shown until the text appears."""
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + patience
         while text not in self.shown and self._read(0.1) is not None and time.monotonic() < end:
             pass
         assert text in self.shown, self.shown

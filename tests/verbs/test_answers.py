@@ -253,10 +253,10 @@ def test_a_recipe_that_there_is_not_is_answered_with_the_nearest(scratch: Scratc
     assert 'did you mean "postgres"?' in said.err
 
 
-def test_an_image_is_told_not_to_run_here(scratch: Scratch) -> None:
+def test_an_image_without_an_engine_is_told_not_to_run_here(scratch: Scratch) -> None:
     scratch.write({"envman.toml": '[services.search]\nimage = "search:1"\n', "requirements.txt": "alpha\n"})
-    said = scratch.envman("check")
-    assert (said.code, "services.search.image" in said.err) == (0, True)
+    said = scratch.envman("up")
+    assert (said.code, "services.search is an image, and needs a container engine" in said.err) == (3, True)
 
 
 def test_a_missing_system_package_is_named_with_the_line_that_installs_it(scratch: Scratch) -> None:

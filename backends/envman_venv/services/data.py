@@ -15,16 +15,15 @@ from envman.errors import StepFailed
 from envman.files import content, digest, remove_tree, write_staged
 from envman.frozen import frozen
 from envman.problem import Problem
+from envman.services import saving
+from envman.services.holding import NEW, major, require_same_major
 from envman.services.recipe import filled
 from envman.spec.recipe import Recipe, Tool
 from envman_venv.services import places
 from envman_venv.services.places import Places
 from envman_venv.services.servers import Server
 
-_NOTE = ".envman-version"  # in the data: which major version wrote it, and that it is whole
-_FILLED = ".envman-provided"  # in the data: what the spec had made in it
-# What stands there until a first start has succeeded.
-NEW, BEGUN = "new", "begun"
+_NOTE, _FILLED = saving.NOTE, saving.FILLED  # they stand in the data, and are copied with it
 
 
 @frozen
@@ -64,7 +63,16 @@ def give(file: Path, text: str, user: int | None) -> None:
 
 def written_by(folder: Path) -> str:
     """The major version that wrote a folder of data; nothing when it is not whole."""
-    return "" if filled_with(folder) == BEGUN else content(folder / _NOTE).decode().strip()
+    return saving.wrote(folder)
+
+
+def give_all(folder: Path, user: int | None) -> None:
+    """Files that were copied from elsewhere, for the server alone."""
+    if user is not None:
+        for here, _, names in os.walk(folder):
+            for one in (here, *(os.path.join(here, name) for name in names)):
+                os.chown(one, user, user, follow_symlinks=False)
+    folder.chmod(0o700)
 
 
 def filled_with(folder: Path) -> str:
@@ -75,6 +83,11 @@ def filled_with(folder: Path) -> str:
 def note_filled(where: Places, what: str) -> None:
     """Remember it, with the data."""
     give(where.data / _FILLED, f"{what}\n", where.user)
+
+
+def carry(old: Places, new: Places) -> None:
+    """What was made in data was made in what is made from it."""
+    note_filled(new, filled_with(old.data) or "carried")
 
 
 def aside(where: Places) -> Path:
@@ -130,11 +143,6 @@ def copy_fresh(where: Places, version: str) -> None:
     staging.rename(fresh(where))
 
 
-def major(version: str) -> str:
-    """The part of a version that another one must share to open the same data."""
-    return version.partition(".")[0]
-
-
 def prepare(made: Making, job: Job) -> None:
     """See to it that there is data, whole, and of the right version."""
     where = made.where
@@ -158,17 +166,6 @@ def prepare(made: Making, job: Job) -> None:
     staging.chmod(0o700)
     remove_tree(where.data)  # it was never finished, or its first statements failed before it was ever ready
     staging.rename(where.data)
-
-
-def require_same_major(name: str, recipe: Recipe, wrote: str, version: str) -> None:
-    """Raises when data was written by another major version, and says what can be done."""
-    if wrote == major(version):
-        return
-    ways = [f"carry it over: envman snapshot upgrade {name}"] if recipe.native.upgrade else []
-    ways += [f'or ask for version = "{wrote}" again', "or start afresh: envman destroy --data"]
-    message = f"the data of {name} was written by {recipe.title} {wrote}, and this is {major(version)}"
-    hint = "\n".join(ways).removeprefix("or ")
-    raise StepFailed(Problem(message=message, hint=hint, key=f"services.{name}.version"))
 
 
 def _folder(path: Path, where: Places) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from envman.backend import Serving, State
+from envman.backend import Log, Serving, State
 from envman.identity import Identity
 from envman.project import Project
 from envman.services import lease
 from envman.services.tail import Tail
-from envman_venv.services import places
+from envman_venv.services import boxed, places
 
 _LAST_LINES = 3
 
@@ -21,23 +21,23 @@ def leases(identity: Identity | None) -> dict[str, str]:
     return {file.stem: str(file) for file in found}
 
 
-def logs(project: Project) -> Mapping[str, Tail]:
+def logs(project: Project) -> Mapping[str, Log]:
     """The log of every service of the spec, and of those that it has forgotten and that left one."""
     own = project.identity
     if own is None:
         return {}
     files = {name: places.log(own, name) for name in project.spec.services} | places.logged(own)
-    return {name: Tail(file) for name, file in files.items()}
+    return {name: Tail(file) for name, file in files.items()} | dict(boxed.logs(project))
 
 
-def observe(project: Project) -> Mapping[str, Serving]:
+def observe(project: Project, environ: Mapping[str, str]) -> Mapping[str, Serving]:
     """Every service of the spec, and those that still run though the spec has forgotten them."""
     known = leases(project.identity)
     found = {name: _serving(known.get(name, "")) for name in project.spec.services}
     for name, file in known.items():
         if name not in found and _is_there(lease.read(file)):
             found[name] = _serving(file)
-    return found
+    return found | boxed.observe(project, environ)
 
 
 def _is_there(facts: Mapping[str, str]) -> bool:

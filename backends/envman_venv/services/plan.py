@@ -14,11 +14,11 @@ from envman.services import catalogue, facts, order
 from envman.spec.model import Service
 from envman_venv import layout, marker
 from envman_venv.services.operations import FetchServer, StartService, StopService
-from envman_venv.services.servers import Server, Wanting
+from envman_venv.services.servers import Boxed, Server, Wanting
 
 
 def plan(
-    project: Project, observed: Observed, servers: Mapping[str, Server | Wanting], goal: Goal, *, renewed: bool
+    project: Project, observed: Observed, servers: Mapping[str, Server | Wanting | Boxed], goal: Goal, *, renewed: bool
 ) -> tuple[Step, ...]:
     """Stop what is not wanted, fetch what is missing, start what does not run, or runs in what is about to change."""
     alive = [name for name, one in observed.services.items() if one.state in (State.RUNNING, State.DEGRADED)]
@@ -68,7 +68,7 @@ def _why(project: Project, observed: Observed, name: str) -> str:
     return ""
 
 
-def _fetch(project: Project, name: str, found: Server | Wanting | None) -> Iterator[Step]:
+def _fetch(project: Project, name: str, found: Server | Wanting | Boxed | None) -> Iterator[Step]:
     recipe = catalogue.of(project.spec, name)
     if isinstance(found, Wanting) and found.wheel is not None and recipe:
         yield Step(
@@ -80,7 +80,7 @@ def _fetch(project: Project, name: str, found: Server | Wanting | None) -> Itera
 
 
 def _start(
-    project: Project, observed: Observed, name: str, wave: tuple[str, ...], found: Server | Wanting | None
+    project: Project, observed: Observed, name: str, wave: tuple[str, ...], found: Server | Wanting | Boxed | None
 ) -> Step:
     service = project.spec.services[name]
     # What needs the setup cannot begin with those that the setup needs.
@@ -94,12 +94,14 @@ def _start(
     )
 
 
-def _title(project: Project, name: str, service: Service, found: Server | Wanting | None) -> str:
+def _title(project: Project, name: str, service: Service, found: Server | Wanting | Boxed | None) -> str:
     port = project.ports.get(facts.port_name(name))
     where = f" on {facts.HOST}:{port}" if port else ""
     if service.run is not None:
         return f"{service.run}{where}"
     if isinstance(found, Server):
         return f"{found.title} {found.version}{where} ({found.source})"
+    if isinstance(found, Boxed):
+        return f"{found.title}{where} (container)"
     recipe = catalogue.of(project.spec, name)
     return f"{recipe.title if recipe else name}{where}"

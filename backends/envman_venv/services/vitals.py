@@ -8,13 +8,15 @@ from envman.backend import Observed, State, Vitals
 from envman.identity import Identity
 from envman.project import Project
 from envman.services import catalogue, facts, lease, memory, probe
+from envman_venv.services import boxed
 from envman_venv.services.observe import leases
 
 
 def vitals(project: Project, observed: Observed, environ: Mapping[str, str]) -> Mapping[str, Vitals]:
     """Of each service that runs. A probe that is a command of the project is not run: to look changes nothing."""
     running = [name for name, one in observed.services.items() if one.state is State.RUNNING and not one.why]
-    return {name: _vitals(project, name) for name in running}
+    inside = boxed.vitals(project, running, environ)
+    return {name: inside[name] if name in inside else _vitals(project, name) for name in running}
 
 
 def _vitals(project: Project, name: str) -> Vitals:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from envman.console import counted
 from envman.errors import StepFailed
+from envman.services import holding
+from envman.services.holding import Holding
 from envman.spec.recipe import Tool
-from envman_venv.services import tools
-from envman_venv.services.sides import Side
 
 _ROWS = "rows|"  # begins a line that ends in the number of a table's rows
 _SHOWN = 4
@@ -23,18 +23,18 @@ def needed(tool: Tool | None) -> Tool:
     return tool
 
 
-def question(kind: str, side: Side, database: str) -> list[str]:
+def question(kind: str, held: Holding, database: str) -> list[str]:
     """What it answers to a question of the recipe."""
-    way = side.held.recipe.native.upgrade
+    way = held.recipe.native.upgrade
     if way is None or kind not in way.questions:
         raise StepFailed(f"the recipe has no question for {kind}")
-    return tools.ask(needed(way.ask), way.questions[kind], side.held, database, side.job)
+    return holding.ask(needed(way.ask), way.questions[kind], held, database)
 
 
-def of(side: Side) -> Contents:
+def of(held: Holding) -> Contents:
     """All that it holds."""
-    names = question("databases", side, side.held.recipe.database)
-    return {name: sorted(question("content", side, name)) for name in names}
+    names = question("databases", held, held.recipe.database)
+    return {name: sorted(question("content", held, name)) for name in names}
 
 
 def require_same(before: Contents, after: Contents) -> None:

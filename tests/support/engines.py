@@ -1,0 +1,17 @@
+"""The engines of this machine, for tests that need one."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from envman.backend import load
+
+
+def needs(name: str) -> None:
+    """A backend's engine; in CI a missing one is a failure, elsewhere its tests are skipped."""
+    problems = load(name).missing(os.environ)
+    if problems and not os.environ.get("CI"):
+        pytest.skip(f"{problems[0].message}; where CI is set, that is a failure")
+    assert not problems, f"{name}: {problems[0].message}"
