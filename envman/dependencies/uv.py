@@ -87,8 +87,9 @@ _CHECK_NETWORK = "check the network, the index's address, or the proxy"
 _NOT_CACHED = "something is not in the cache, and --offline forbids to fetch it"
 _COMPILER = 'add "build-essential" to [system] packages'
 _NO_COMPILER = (
-    "No such file or directory: 'gcc'", "No such file or directory: 'cc'", "command 'gcc' failed: No such file", "command 'cc' failed: No such file", "unable to execute 'gcc'",
-    "gcc: not found", "cc: not found", "Unknown compiler(s)", "No CMAKE_C_COMPILER", "linker `cc` not found",
+    "No such file or directory: 'gcc'", "No such file or directory: 'cc'", "command 'gcc' failed: No such file",
+    "command 'cc' failed: No such file", "unable to execute 'gcc'", "gcc: not found", "cc: not found",
+    "Unknown compiler(s)", "No CMAKE_C_COMPILER", "linker `cc` not found",
 )  # fmt: skip
 _MEANINGS = (
     ("No space left on device", "the disk is full", _FREE_ROOM),
