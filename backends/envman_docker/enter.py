@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 
@@ -119,6 +118,8 @@ def enter(
 ) -> tuple[Sequence[str], Mapping[str, str], str]:
     """A process of this machine that runs the command inside; it is told by a variable, because that holds secrets."""
     passed = {**_proxies(place, environ), **let_in(place["pass"].split("\n"), environ)}
+    import json  # `up` with nothing to do gets by without
+
     told = json.dumps(
         {
             "place": {**place, "pass": ""},
@@ -137,6 +138,8 @@ def change(place: Mapping[str, str], variables: Mapping[str, str]) -> None:
 
 def main() -> int:
     """What `enter` describes: run the command that stands in our arguments."""
+    import json
+
     told = json.loads(os.environ.pop(_TOLD))
     os.environ["PATH"] = told["path"]
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from envman.backend import Job
 from envman.files import remove_tree
 from envman_docker import engine, naming, stack
@@ -17,9 +19,7 @@ def remove(operation: RemoveStack, job: Job) -> str | None:
         for one in asked.networks(filters=mine):
             asked.remove_network(one["Id"])
         for name in shared:
-            # The network itself counts those that run alone; a project that is down wants to come back to it.
-            if not asked.containers(all=True, filters={"network": name}):
-                asked.remove_network(name)
+            _leave(asked, name)
         for one in asked.images(filters=mine):
             for reference in one.get("RepoTags") or [one["Id"]]:
                 asked.remove_image(reference, force=True)
@@ -27,3 +27,15 @@ def remove(operation: RemoveStack, job: Job) -> str | None:
             asked.remove_volume(one["Name"])
     remove_tree(stack.secrets_folder(job.project))
     return None
+
+
+def _leave(asked: Any, network: str) -> None:
+    from docker.errors import APIError
+
+    # The network itself counts those that run alone; a project that is down wants to come back to it.
+    if asked.containers(all=True, filters={"network": network}):
+        return
+    try:
+        asked.remove_network(network)
+    except APIError:
+        pass  # in this moment another project has joined it, or was the last to leave

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,8 +16,15 @@ from envman_docker import engine, sockets
 
 def of(root: Path, environ: Mapping[str, str]) -> tuple[int, int]:
     """The user and group inside that stand for the project's owner."""
-    owner = root.stat()
-    return inside((owner.st_uid, owner.st_gid), _told(environ), sys.platform)
+    return inside(_owner(root), _told(environ), sys.platform)
+
+
+def _owner(root: Path) -> tuple[int, int]:
+    try:
+        found = root.stat()
+    except FileNotFoundError:  # what is left of a project whose folder is gone can still be looked at, and removed
+        return os.getuid(), os.getgid()
+    return found.st_uid, found.st_gid
 
 
 def inside(owner: tuple[int, int], told: Mapping[str, Any], platform: str) -> tuple[int, int]:

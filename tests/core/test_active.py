@@ -124,10 +124,10 @@ def test_the_project_is_the_one_of_the_requests_folder(tmp_path: Path) -> None:
 
 
 def test_keys_that_the_backend_cannot_honour_are_named_with_their_key(tmp_path: Path) -> None:
-    written(tmp_path, {"envman.toml": '[services.db-1]\nimage = "postgres"\n'})
+    written(tmp_path, {"envman.toml": '[services.mail]\nuse = "smtp"\nsource = "container"\n'})
     (problem,) = active.find(asked(tmp_path)).unsupported
-    assert problem.key == "services.db-1.image"
-    assert problem.message.startswith("services.db-1.image: ")
+    assert problem.key == "services.mail.source"
+    assert problem.message.startswith("services.mail.source: ")
     written(tmp_path, {"envman.toml": VENV})
     assert active.find(asked(tmp_path)).unsupported == ()
 
