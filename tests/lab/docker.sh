@@ -72,7 +72,7 @@ status() {
 }
 
 case ${1:-start} in
-  start | stop | status) "$1" ;;
+  start | stop | status) "${1:-start}" ;;
   check) exec bash "$here/images/check.sh" "${@:2}" ;;
   *) echo "usage: docker.sh [start|stop|status|check]" >&2; exit 2 ;;
 esac
