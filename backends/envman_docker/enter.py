@@ -117,9 +117,9 @@ def enter(
     cwd: str,
 ) -> tuple[Sequence[str], Mapping[str, str], str]:
     """A process of this machine that runs the command inside; it is told by a variable, because that holds secrets."""
-    passed = {**_proxies(place, environ), **let_in(place["pass"].split("\n"), environ)}
     import json  # `up` with nothing to do gets by without
 
+    passed = {**_proxies(place, environ), **let_in(place["pass"].split("\n"), environ)}
     told = json.dumps(
         {
             "place": {**place, "pass": ""},

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from envman import inside
+from envman import generated, inside
 from envman.files import content, digest
 from envman.frozen import frozen
 from envman.project import Project
@@ -20,6 +20,7 @@ from envman_docker.options import Options
 
 _POLICIES = {"always": "unless-stopped", "on-failure": "on-failure", "never": "no"}
 _SECRETS = "/run/secrets"
+_GENERATED = f"{naming.ROOT}/{generated.FOLDER}"
 VARIABLES = "variables"  # of a process of the project: a file, because a container's settings can be looked at
 _BECOME = f'. {_SECRETS}/{VARIABLES}; exec "$@"'
 CACHE = "packages.cache"  # what uv has fetched; no service can have a name with a dot
@@ -105,6 +106,8 @@ def _inside(project: Project, made: image.Recipe) -> dict[str, Any]:
     own = options.of(project.spec)
     volumes: list[Any] = [
         {"type": "bind", "source": str(project.root), "target": naming.ROOT},
+        # Who works inside could take over what we generate, and with it this machine.
+        {"type": "bind", "source": str(project.generated), "target": _GENERATED, "read_only": True},
         {"type": "volume", "source": CACHE, "target": f"{made.home}/.cache"},
         *(mounts.parse(text, project.root) for text in own.mounts),
     ]

@@ -15,6 +15,7 @@ from envman.project import Project
 from envman.services import provide
 from envman.services.holding import BEGUN, BROUGHT, NEW
 from envman.spec.model import Service
+from envman_docker import naming
 from envman_docker.data import archives, notes, volumes
 from envman_docker.data.notes import Note
 from tests.services.test_parts import project
@@ -107,6 +108,14 @@ class TestNotes:
         assert volumes.known(shop, [_volume("v", mark="other")]) == {
             "db": Note(volume="v", mark="other", filled=BROUGHT)
         }
+
+    def test_one_that_nobody_marked_is_known_by_the_moment_in_which_it_was_made(self, shop: Project) -> None:
+        name = naming.volume(shop, "db")
+        (found,) = volumes.known(shop, [_volume(name, made="2026-01-01")]).values()
+        assert found == Note(volume=name, mark="2026-01-01", filled=BROUGHT)
+        notes.write(shop, "db", replace(found, filled="all"))
+        assert volumes.known(shop, [_volume(name, made="2026-01-01")])["db"].filled == "all"
+        assert volumes.known(shop, [_volume(name, made="2026-01-02")])["db"].filled == BROUGHT
 
     def test_a_volume_that_is_gone_has_no_note(self, shop: Project) -> None:
         notes.write(shop, "db", Note(volume="v", mark="m", version="17", filled=NEW))

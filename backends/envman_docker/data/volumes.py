@@ -47,7 +47,8 @@ def _known(project: Project, name: str, there: Mapping[str, Mapping[str, Any]]) 
     volume = noted.volume if noted.mark or noted.volume in there else _newest(name, there)
     if volume not in there:
         return None
-    mark = _label(there[volume], _MARK)
+    # One that nobody has marked is told by the moment in which it was made.
+    mark = _label(there[volume], _MARK) or str(there[volume].get("CreatedAt", ""))
     if mark and mark == noted.mark:
         return noted
     # Whoever made it: there may be data in it, and nobody knows whose.
