@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from envman.errors import EngineMissing
+from envman.errors import EngineMissing, StepFailed
 from envman.frozen import frozen
 from envman.problem import Problem
 from envman_docker import sockets
@@ -162,14 +162,22 @@ def _how_to_start() -> str:
 
 @contextmanager
 def api(environ: Mapping[str, str]) -> Iterator[Any]:
-    """The engine's whole interface, off the hot path."""
+    """The engine's whole interface, off the hot path; raises EngineMissing when it goes away."""
     import docker
+    from docker.errors import APIError, DockerException
+    from requests.exceptions import RequestException
 
-    client = docker.APIClient(base_url=find(environ).address, version="auto", timeout=30)
+    address = find(environ).address
     try:
-        yield client
-    finally:
-        client.close()
+        client = docker.APIClient(base_url=address, version="auto", timeout=30)
+        try:
+            yield client
+        finally:
+            client.close()
+    except APIError as error:
+        raise StepFailed(f"the engine says: {error.explanation or error}") from error
+    except (DockerException, RequestException) as error:
+        raise EngineMissing(Problem(message=f"no engine answers at {address}", hint=_how_to_start())) from error
 
 
 def variables(environ: Mapping[str, str], engine: Engine) -> dict[str, str]:

@@ -213,6 +213,8 @@ class Session:
             self._unheard()
 
     def _begun(self) -> None:
+        if self._keyboard is not None:
+            self._keyboard.is_ours()  # raw before its first words are shown: they are as they should be already
         if self._terminal:
             self._resize()  # engines before 23 do not take the size at the start
         while self._held:

@@ -71,7 +71,11 @@ def started(shop: Scratch, *words: str, **more: object) -> Iterator[subprocess.P
     try:
         yield call
     finally:
-        call.kill()
+        call.terminate()  # it takes with it what it runs inside, whatever a test has found
+        try:
+            call.wait(timeout=3)
+        except subprocess.TimeoutExpired:
+            call.kill()
         call.communicate()
 
 
