@@ -37,7 +37,7 @@ def begin(names: Sequence[str], job: Job, made: image.Recipe, *, alone: bool = F
     volumes.prepare(names, job, alone=alone)
     _write_stack(made, job, names if alone else None)
     if not alone:
-        make_cache(made, job)
+        make_cache(job)
         _join(job)
     _unpause(names, job)
     if not alone:

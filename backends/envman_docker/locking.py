@@ -12,7 +12,7 @@ from envman.backend import Job
 from envman.dependencies import resolve
 from envman.files import content
 from envman.frozen import replace
-from envman_docker import commands, image, naming, proxies
+from envman_docker import commands, engine, image, naming, proxies
 from envman_docker.operations import ResolveInside
 
 
@@ -37,7 +37,7 @@ def in_container(
     variables = commands.index_variables(job) | proxies.given(job.environ)
     variables |= {"UV_NO_PROGRESS": "1", **({"UV_OFFLINE": "1"} if job.offline else {})}
     on_host = commands.needs_host_network([*variables.values(), *reads])
-    make_cache(made, job)
+    make_cache(job)
     with commands.secret(job, "index", commands.as_shell(variables)) as index, _netrc(job) as netrc:
         mounts = [
             commands.fields("readonly", type="bind", source=str(index), target="/run/secrets/index"),
@@ -82,9 +82,10 @@ def cache_name(job: Job) -> str:
     return f"envman-cache-{job.project.root.stat().st_uid}"
 
 
-def make_cache(_: image.Recipe, job: Job) -> None:
+def make_cache(job: Job) -> None:
     """See to it that the volume is there; the first container to use it makes it the user's."""
-    commands.run(job, ["volume", "create", "--label", "dev.envman.cache=1", cache_name(job)], "could not make a volume")
+    with engine.api(job.environ) as asked:
+        asked.create_volume(cache_name(job), labels={"dev.envman.cache": "1"})
 
 
 def resolved(operation: ResolveInside, job: Job) -> str | None:
