@@ -31,7 +31,8 @@ setup = ["echo done >> setup.log"]
 """
 
 
-def _pid() -> int:
+def engine_pid() -> int:
+    """Of the lab's engine; 0 where there is none."""
     try:
         return int((LAB / "dockerd.pid").read_text(encoding="ascii"))
     except (OSError, ValueError):
@@ -41,21 +42,28 @@ def _pid() -> int:
 @pytest.fixture(autouse=True)
 def lab() -> None:
     """The engine is the lab's own, and may be killed."""
-    is_there = _pid() and Path(f"/proc/{_pid()}").exists()
+    is_there = engine_pid() and Path(f"/proc/{engine_pid()}").exists()
     if not is_there and not os.environ.get("CI"):
         pytest.skip("the engine here is not the lab's; where CI is set, that is a failure")
     assert is_there, "the engine here is not the lab's"
 
 
-def _killed() -> None:
-    pid = _pid()
-    os.kill(pid, signal.SIGKILL)
-    end = time.monotonic() + 20
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < end:
+def ended(pid: int) -> None:
+    """Wait until a process is gone."""
+    end = time.monotonic() + 60
+    while Path(f"/proc/{pid}").exists():
+        assert time.monotonic() < end
         time.sleep(0.05)
 
 
-def _back() -> None:
+def _killed() -> None:
+    pid = engine_pid()
+    os.kill(pid, signal.SIGKILL)
+    ended(pid)
+
+
+def back() -> None:
+    """Let the lab's engine run again."""
     subprocess.run(["bash", str(SCRIPT)], check=True, capture_output=True, timeout=300)
 
 
@@ -88,7 +96,7 @@ def test_killed_while_all_runs_it_loses_nothing(shop: Scratch) -> None:
         assert "no engine answers" in said.err
         assert shop.envman("run", "true").code == 125
     finally:
-        _back()
+        back()
     shop.up()
     assert _sql(shop, "select count(*) from t") == "1000"
     assert shop.envman("run", "true").code == 0
@@ -108,7 +116,7 @@ def test_killed_in_the_middle_of_an_up_the_next_one_completes_it(shop: Scratch, 
     try:
         _, err = begun.communicate(timeout=120)
     finally:
-        _back()
+        back()
     if begun.returncode:  # it may have been done a moment before
         _is_one_message(begun.returncode, err)
     shop.up()

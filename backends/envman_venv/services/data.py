@@ -6,6 +6,7 @@ import itertools
 import os
 import shutil
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from envman_venv.services.places import Places
 from envman_venv.services.servers import Server
 
 _NOTE, _FILLED = saving.NOTE, saving.FILLED  # they stand in the data, and are copied with it
+_TRIES = 40  # looks at what somebody else may still write
 
 
 @frozen
@@ -112,9 +114,19 @@ def fresh(where: Places) -> Path:
 
 
 def drop_fresh(where: Places) -> None:
-    """What an upgrade that failed, or was killed, has left; of one that was killed the copying may still go on."""
-    for left in where.data.parent.glob(f"{fresh(where).name}*"):
-        shutil.rmtree(left, ignore_errors=True)
+    """What an upgrade that failed, or was killed, has left."""
+    _remove_left(where.data.parent, f"{fresh(where).name}*")
+
+
+def _remove_left(folder: Path, pattern: str) -> None:
+    # Of an envman that was killed the copying may still go on, until it finds nothing more to copy to.
+    for _ in range(_TRIES):
+        left = list(folder.glob(pattern))
+        for one in left:
+            shutil.rmtree(one, ignore_errors=True)
+        if not left:
+            return
+        time.sleep(0.05)
 
 
 def keep(where: Places) -> Path:
@@ -151,9 +163,8 @@ def prepare(made: Making, job: Job) -> None:
         require_same_major(made.name, made.recipe, wrote, made.server.version)
         drop_fresh(where)
         return
-    # A name of its own: of an envman that was killed, the copying may still go on.
-    for left in where.data.parent.glob(f"{where.data.name}.*.new"):
-        shutil.rmtree(left, ignore_errors=True)
+    _remove_left(where.data.parent, f"{where.data.name}.*.new")
+    # A name of its own, which nobody else copies to.
     staging = where.data.with_name(f"{where.data.name}.{os.getpid()}.new")
     if made.recipe.native.template:
         copy(_template(made, job), staging)
