@@ -104,3 +104,12 @@ def readable_span(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds // length:.0f} {unit}"
     return f"{max(seconds, 0):.0f} seconds"
+
+
+def owner(folder: Path) -> tuple[int, int]:
+    """The user and group of a folder; ours, where it is gone."""
+    try:
+        found = folder.stat()
+    except FileNotFoundError:  # what is left of a project whose folder is gone can still be looked at, and removed
+        return os.getuid(), os.getgid()
+    return found.st_uid, found.st_gid

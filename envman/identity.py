@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from pathlib import Path
 
@@ -145,3 +146,8 @@ def forget(identity: Identity, *, data: bool) -> None:
             remove_tree(entry)
     if not keeps and identity.folder.exists():
         identity.folder.rmdir()
+
+
+def readable(name: str) -> str:
+    """The project's name in the letters that engines and networks take."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:24].rstrip("-") or "project"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from envman.backend import Job
 from envman.files import content
-from envman_docker import commands, engine, image, naming, options, proxies
+from envman.network import indexes, proxies
+from envman_docker import commands, engine, image, naming, options
 from envman_docker.locking import locks_of
 from envman_docker.operations import BuildBase, BuildImage
 
@@ -67,16 +68,16 @@ def _labels(job: Job, inputs: str = "") -> list[str]:
 def _network(job: Job, texts: Sequence[str] = ()) -> list[str]:
     given = proxies.given(job.environ)
     words = [word for name in given for word in ("--build-arg", name)]  # the value stays out of the command
-    return [*words, *(["--network", "host"] if commands.needs_host_network([*given.values(), *texts]) else [])]
+    return [*words, *(["--network", "host"] if indexes.lead_here([*given.values(), *texts]) else [])]
 
 
 @contextmanager
 def _secrets(job: Job, dockerfile: Path) -> Iterator[list[str]]:
-    variables = commands.index_variables(job)
+    variables = indexes.variables(job)
     locks = [content(file).decode("utf-8", "replace") for file in _texts(dockerfile.parent / "context" / "lock")]
     with commands.secret(job, "index", commands.as_shell(variables)) as index:
         words = ["--secret", commands.fields(id="index", src=str(index))]
-        netrc = commands.netrc(job)
+        netrc = indexes.netrc(job)
         words += ["--secret", commands.fields(id="netrc", src=str(netrc))] if netrc else []
         yield [*words, *_network(job, [*variables.values(), *locks])]
 

@@ -7,23 +7,19 @@ import io
 import os
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from envman import process
 from envman.backend import Job
-from envman.dependencies import pip_settings, uv
+from envman.dependencies import uv
 from envman.errors import EngineMissing, StepFailed
 from envman.files import write_staged
+from envman.network import proxies
 from envman.problem import Problem
-from envman_docker import engine, naming, proxies, stack, taken
+from envman_docker import engine, naming, stack, taken
 
-_INDEXES = (
-    "UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX",
-    "UV_INSECURE_HOST", "UV_INDEX_STRATEGY", "UV_EXCLUDE_NEWER", "UV_PRERELEASE",
-)  # fmt: skip
-_ADDRESS = re.compile(r"\w+://[^\s\"',]+")
 _FAILED_STEP = re.compile(r"^#(\d+) ERROR", re.MULTILINE)
 _LAST_LINES = 12
 _OF_BUILD = re.compile(r"^#\d+ [\d.]+ envman: (.*)$", re.MULTILINE)  # what our own steps say when they refuse
@@ -110,40 +106,6 @@ def stack_file(job: Job) -> Path:
 def labels_file(job: Job) -> Path:
     """What is added to a compose file that is the user's."""
     return taken.folder(job.project) / "labels.yaml"
-
-
-def index_variables(job: Job) -> dict[str, str]:
-    """What tells uv and pip where packages come from, credentials included."""
-    project = job.project
-    told = uv.environment(
-        job.environ, project.root, offline=job.offline, network=project.spec.network, project=project.source.project
-    )
-    found = {name: value for name, value in told.items() if name in _INDEXES or name.startswith("UV_INDEX_")}
-    settings = pip_settings.read(job.environ)
-    names = {"index-url": "PIP_INDEX_URL", "extra-index-url": "PIP_EXTRA_INDEX_URL", "trusted-host": "PIP_TRUSTED_HOST"}
-    found.update({names[key]: " ".join(value.split()) for key, value in settings.items() if key in names})
-    if "PIP_INDEX_URL" not in found and (told.get("UV_DEFAULT_INDEX") or told.get("UV_INDEX_URL")):
-        found["PIP_INDEX_URL"] = told.get("UV_DEFAULT_INDEX") or told["UV_INDEX_URL"]
-    return {name: value for name, value in found.items() if name != "UV_FIND_LINKS"} | _links(found)
-
-
-def _links(found: Mapping[str, str]) -> dict[str, str]:
-    # Folders of this machine are not there in a container.
-    links = [
-        word for word in found.get("UV_FIND_LINKS", "").split(",") if "://" in word and not word.startswith("file:")
-    ]
-    return {"UV_FIND_LINKS": ",".join(links)} if links else {}
-
-
-def needs_host_network(texts: Iterable[str]) -> bool:
-    """Whether an index or a proxy that is named there listens on this machine alone."""
-    return any(proxies.on_loopback(address) for text in texts for address in _ADDRESS.findall(text))
-
-
-def netrc(job: Job) -> Path | None:
-    """Where the user keeps the passwords of servers."""
-    file = Path(job.environ.get("NETRC") or Path(job.environ.get("HOME") or Path.home()) / ".netrc")
-    return file if file.is_file() else None
 
 
 def fields(*flags: str, **values: str) -> str:

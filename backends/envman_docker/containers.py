@@ -6,14 +6,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from envman import identity, inside
+from envman import handed, identity, inside
 from envman.backend import Job
 from envman.files import content, write_staged
 from envman.services import facts
 from envman_docker import commands, compose, engine, image, mounts, naming, options, ready, stack, stale, taken, view
 from envman_docker.data import volumes
 from envman_docker.data.held import Held, fill, of
-from envman_docker.enter import let_in, of_user
 from envman_docker.locking import make_cache
 from envman_docker.operations import StartContainers, StopContainers
 
@@ -101,8 +100,8 @@ def _variables(job: Job) -> str:
     project = job.project
     place = {"root": str(project.root), **view.of_user(options.of(project.spec), project)}
     values = {
-        **let_in(project.spec.env.passed, job.environ),
-        **of_user(place, job.environ),
+        **handed.let_in(project.spec.env.passed, job.environ),
+        **handed.of_user(place, job.environ),
         **inside.resolve(project, view.viewpoint(project), job.environ),
     }
     # What is let in may have names that no shell can give.

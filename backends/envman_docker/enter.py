@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from envman import handed
 from envman_docker import sockets
 
 TYPE_CHECKING = False
@@ -48,65 +49,15 @@ def execute(
 
     session = Session(place["engine"], place["container"], place["user"], patience)
     values = {
-        **let_in(place["pass"].split("\n"), environ),
-        **_of_caller(environ),
-        **of_user(place, environ),
+        **handed.let_in(place["pass"].split("\n"), environ),
+        **handed.of_caller(environ),
+        **handed.of_user(place, environ),
         **variables,
     }
     try:
-        return session.run(argv, values, mapped(place, cwd))
+        return session.run(argv, values, handed.mapped(place, cwd))
     except Gone:
         return None
-
-
-def mapped(place: Mapping[str, str], cwd: str) -> str:
-    """The folder of the container that a folder of this machine is mounted at."""
-    root, inside = place["root"], place["inside"]
-    if cwd == root or cwd.startswith(root.rstrip(os.sep) + os.sep):
-        return inside + cwd[len(root.rstrip(os.sep)) :]
-    return inside
-
-
-def _of_caller(environ: Mapping[str, str]) -> dict[str, str]:
-    # What belongs to the terminal in front of the user, wherever the command runs.
-    return {name: environ[name] for name in ("TERM", "COLORTERM") if environ.get(name)}
-
-
-def of_user(place: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-    """What is handed on of the user's own: proxies; as the spec says, the agent of ssh and who git says they are."""
-    found = _proxies(place, environ)
-    if place.get("agent"):
-        found["SSH_AUTH_SOCK"] = place["agent"]
-    if place.get("git"):
-        from envman import process
-
-        asked = ["git", "-C", place["root"], "config", "--get-regexp", r"^user\.(name|email)$"]
-        try:
-            told = process.capture(asked, env=environ, limit=5)
-        except OSError:  # git is not here
-            return found
-        for line in told.output.splitlines() if told.code == 0 else ():
-            key, _, value = line.partition(" ")
-            fact = key.rpartition(".")[2].upper()
-            found |= {f"GIT_AUTHOR_{fact}": value, f"GIT_COMMITTER_{fact}": value}
-    return found
-
-
-def _proxies(place: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-    if not any(name.endswith(("_PROXY", "_proxy")) for name in environ):
-        return {}
-    from envman_docker import proxies
-
-    return proxies.inside(environ, place.get("names", "").split("\n"))
-
-
-def let_in(patterns: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables of this machine that the spec lets in."""
-    if not any(patterns):
-        return {}
-    from fnmatch import fnmatchcase
-
-    return {name: value for name, value in environ.items() if any(fnmatchcase(name, one) for one in patterns)}
 
 
 def enter(
@@ -119,7 +70,7 @@ def enter(
     """A process of this machine that runs the command inside; it is told by a variable, because that holds secrets."""
     import json  # `up` with nothing to do gets by without
 
-    passed = {**_proxies(place, environ), **let_in(place["pass"].split("\n"), environ)}
+    passed = {**handed.proxies_inside(place, environ), **handed.let_in(place["pass"].split("\n"), environ)}
     told = json.dumps(
         {
             "place": {**place, "pass": ""},

@@ -8,34 +8,29 @@ from collections.abc import Sequence
 from envman import process
 from envman.backend import Job
 from envman.console import counted
-from envman.dependencies import resolve, source, uv
+from envman.dependencies import elsewhere, resolve, source, uv
 from envman.errors import StepFailed
 from envman.files import write_json
 from envman.frozen import replace
+from envman.network import indexes, proxies
 from envman.problem import Problem
-from envman_docker import commands, image, locking, naming, observe, proxies, ready
+from envman_docker import commands, locking, naming, observe, ready
 from envman_docker.build import discard_old
 from envman_docker.locking import locks_of
 from envman_docker.operations import Finish
-
-_INVENTORY = (
-    "import json, platform, importlib.metadata as m;"
-    "found = {d.name: d.version for d in m.distributions()};"
-    "print(json.dumps({'python': platform.python_version(), 'packages': found}))"
-)
 
 
 def finish(operation: Finish, job: Job) -> str | None:
     project = job.project
     box = ready.box(naming.WORKSPACE, job)
-    local = image.local(locks_of(operation.recipe, job), project.root)
+    local = elsewhere.local(locks_of(operation.recipe, job), project.root, naming.ROOT)
     if local:
         words = [word for one in local for word in one.split(" ", 1)]
         argv = ["uv", "pip", "install", "--quiet", "--no-deps", *words]
         done = _fetch(operation, argv, job) or ready.execute(job, box, argv, _variables(job))
         if done.code:
             raise _not_installed(done, job)
-    told = ready.execute(job, box, [f"{naming.VENV}/bin/python", "-c", _INVENTORY])
+    told = ready.execute(job, box, [f"{naming.VENV}/bin/python", "-c", elsewhere.INVENTORY])
     if told.code:
         raise StepFailed(Problem(message=f"the container's Python does not run\n{told.last_lines(4)}"))
     # uv.lock may just have been brought up to date: what is recorded is what was installed from.
@@ -57,12 +52,12 @@ def _fetch(operation: Finish, argv: Sequence[str], job: Job) -> process.Complete
 
 
 def _only_from_here(job: Job) -> bool:
-    named = [*commands.index_variables(job).values(), *proxies.given(job.environ).values()]
-    return commands.needs_host_network(named) or commands.netrc(job) is not None
+    named = [*indexes.variables(job).values(), *proxies.given(job.environ).values()]
+    return indexes.lead_here(named) or indexes.netrc(job) is not None
 
 
 def _variables(job: Job) -> dict[str, str]:
-    found = {**proxies.inside(job.environ, tuple(job.project.spec.services)), **commands.index_variables(job)}
+    found = {**proxies.inside(job.environ, tuple(job.project.spec.services)), **indexes.variables(job)}
     return {**found, "UV_OFFLINE": "1"} if _only_from_here(job) else found
 
 

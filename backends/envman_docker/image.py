@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import envman_templates
-from envman import interpreters, versions
-from envman.dependencies import pylock, requirements, resolve, uv
+from envman.dependencies import elsewhere, resolve, uv
 from envman.dependencies.source import Kind, Source
 from envman.files import content, digest, remove_tree, write_staged
 from envman.frozen import frozen
+from envman.network import certificates
 from envman.project import Project
-from envman_docker import certificates, naming, options, own, taken, users
+from envman_docker import naming, options, own, taken, users
 
 _TEMPLATE = Path(str(envman_templates.__file__)).parent / "docker" / "Dockerfile.jinja"
 UV = "/usr/local/bin/uv"
 # A requirement that is fetched with git, or a package whose version is a tag: then building it needs git.
 _WITH_GIT = re.compile(rb"git\+|\bgit = |\bvcs\b|setuptools[-_.]scm|hatch-vcs", re.IGNORECASE)
-_NEWEST_FIRST = ("3.14", "3.13", "3.12", "3.11", "3.10", "3.9")
 
 
 @frozen
@@ -46,25 +43,10 @@ class Recipe:
         return "/home/dev" if self.uid else "/root"
 
 
-def python(project: Project, environ: Mapping[str, str]) -> str:
-    """The X.Y to use: the one asked for, else the one in use, else the one that this machine would use itself."""
-    request = project.python
-    if not request.is_range:
-        return ".".join(request.text.split(".")[:2])
-    used = project.memory.get("python")
-    if isinstance(used, str) and request.accepts(versions.release(used)):
-        return ".".join(used.split(".")[:2])
-    here = interpreters.choose(request, interpreters.installed(environ), environ)
-    if here is not None:
-        return ".".join(map(str, here.version[:2]))
-    known = (one for one in _NEWEST_FIRST if request.accepts(tuple(map(int, one.split(".")))))
-    return next(known, _NEWEST_FIRST[1])
-
-
 def recipe(project: Project, environ: Mapping[str, str]) -> Recipe:
     """What the base of the project's image is made from."""
     asked = options.of(project.spec)
-    wanted = python(project, environ)
+    wanted = elsewhere.python(project, environ)
     uid, gid = users.of(project.root, environ)
     base = naming.own_image(project) if asked.dockerfile else asked.base or f"python:{wanted}-slim-bookworm"
     return Recipe(
@@ -126,7 +108,7 @@ def write_context(project: Project, made: Recipe, locks: Sequence[Path]) -> Path
     (context / "lock").mkdir()
     for number, one in enumerate(made.certificates):
         (context / "certificates" / f"envman-{number}.crt").write_text(one, encoding="utf-8")
-    names = _locks(project, locks, context / "lock")
+    names = elsewhere.carry(project, locks, context / "lock")
     program = host_uv()
     if program is not None:
         # Not a link: whoever works inside may write to the project's folder, and this machine's own uv would change.
@@ -167,50 +149,3 @@ def dockerfile(made: Recipe, locks: Sequence[str], *, hashed: bool = False) -> s
         locks=[shlex.quote(f"/opt/lock/{name}") for name in locks],
         hashed=hashed,
     )
-
-
-def _locks(project: Project, locks: Sequence[Path], target: Path) -> list[str]:
-    """Copy the locks with all that they read; the names to install from."""
-    texts = [file for file in locks if file.suffix != ".toml"]
-    for file in locks:
-        if file.suffix == ".toml":
-            _third_party(file, target)
-    if not texts:
-        return [file.name for file in locks]
-    read = [file for file in requirements.included(texts) if file.is_file()]
-    above = Path(os.path.commonpath([file.parent for file in read]))  # one may include another by a relative path
-    for file in read:
-        write_staged(target / file.relative_to(above), file.read_text(encoding="utf-8"))
-    return [str(file.relative_to(above)) if file in texts else file.name for file in locks]
-
-
-def _third_party(file: Path, target: Path) -> None:
-    """Copy a lock without what stands in the project's folder: that is mounted, and installed once it is there."""
-    lock = pylock.read(file)
-    entries = [entry for entry in pylock.packages(lock) if "directory" not in entry]
-    for entry in entries:
-        for artefact in _artefacts(entry):
-            if "path" in artefact:
-                name = f"files/{digest([str(artefact['path'])])[:12]}/{Path(artefact['path']).name}"
-                (target / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(file.parent / artefact["path"], target / name)
-                artefact["path"] = name
-    pylock.write(target / file.name, {**lock, "packages": entries})
-
-
-def _artefacts(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield from (entry[key] for key in ("archive", "sdist") if isinstance(entry.get(key), dict))
-    yield from entry.get("wheels", ())
-
-
-def local(files: list[Path], root: Path) -> list[str]:
-    """The folders of the project that its locks install, as they are called inside."""
-    found: list[str] = []
-    for file in files:
-        for entry in pylock.packages(pylock.read(file)) if file.suffix == ".toml" else ():
-            directory = entry.get("directory")
-            if isinstance(directory, dict) and isinstance(directory.get("path"), str):
-                place = os.path.relpath((file.parent / directory["path"]).resolve(), root)
-                editable = "-e " if directory.get("editable") else ""
-                found.append(f"{editable}{naming.ROOT}/{place}".removesuffix("/."))
-    return found

@@ -12,7 +12,8 @@ from envman.backend import Job
 from envman.dependencies import resolve
 from envman.files import content
 from envman.frozen import replace
-from envman_docker import commands, engine, image, naming, proxies
+from envman.network import indexes, proxies
+from envman_docker import commands, engine, image, naming
 from envman_docker.operations import ResolveInside
 
 
@@ -34,9 +35,9 @@ def in_container(
     made: image.Recipe, job: Job, words: Sequence[str], argv: Sequence[str], *, reads: Sequence[str] = ()
 ) -> process.Completed:
     """Run a command in a container of its own, with the user's index, passwords and cache."""
-    variables = commands.index_variables(job) | proxies.given(job.environ)
+    variables = indexes.variables(job) | proxies.given(job.environ)
     variables |= {"UV_NO_PROGRESS": "1", **({"UV_OFFLINE": "1"} if job.offline else {})}
-    on_host = commands.needs_host_network([*variables.values(), *reads])
+    on_host = indexes.lead_here([*variables.values(), *reads])
     make_cache(job)
     with commands.secret(job, "index", commands.as_shell(variables)) as index, _netrc(job) as netrc:
         mounts = [
@@ -63,7 +64,7 @@ def in_container(
 @contextmanager
 def _netrc(job: Job) -> Iterator[Path | None]:
     # A copy, because the user inside may have another number than the owner of the file.
-    file = commands.netrc(job)
+    file = indexes.netrc(job)
     if file is None:
         yield None
         return

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from envman.identity import readable
 from envman.project import Project
 
 PROJECT = "dev.envman.project"  # whose it is; what does not carry it is never touched
@@ -20,11 +19,6 @@ STACK = "docker_stack"  # under which the name of the compose project is remembe
 def identity(project: Project) -> str:
     """The project's id."""
     return project.identity.id if project.identity else "new"
-
-
-def readable(name: str) -> str:
-    """The project's name in the letters that engines and networks take."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:24].rstrip("-") or "project"
 
 
 def stack(project: Project) -> str:

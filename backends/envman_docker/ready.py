@@ -10,9 +10,9 @@ from envman import inside, process
 from envman.backend import Job
 from envman.errors import StepFailed
 from envman.problem import Problem
-from envman.services import catalogue, facts, probe
+from envman.services import catalogue, facts, knock, probe
 from envman.spec.model import Service
-from envman_docker import engine, enter, knock, naming, view
+from envman_docker import engine, enter, naming, view
 
 _FIRST_POLL, _LAST_POLL = 0.01, 0.25
 _SETTLED = 0.5  # seconds that a process without a port or a probe has to live

@@ -9,6 +9,7 @@ from typing import Any
 from envman import generated, inside
 from envman.files import content, digest
 from envman.frozen import frozen
+from envman.identity import readable
 from envman.project import Project
 from envman.services import catalogue, facts, passwords
 from envman.services.recipe import filled
@@ -152,7 +153,7 @@ def _workspace(project: Project, made: image.Recipe) -> dict[str, Any]:
             published.append(f"{facts.HOST}:{project.ports.get(facts.port_name(name), port)}:{port}")
     networks: dict[str, Any] = {"default": {"aliases": mine} if mine else {}}
     # Every project has a workspace and most a db: there it goes by what tells it from the others.
-    called = list(dict.fromkeys((naming.readable(project.name), naming.stack(project))))
+    called = list(dict.fromkeys((readable(project.name), naming.stack(project))))
     networks.update({name: {"aliases": called} for name in own.join})
     return {
         **_inside(project, made),

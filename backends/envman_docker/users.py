@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from envman.errors import EngineMissing
+from envman.files import owner
 from envman.problem import Problem
 from envman_docker import engine, sockets
 
 
 def of(root: Path, environ: Mapping[str, str]) -> tuple[int, int]:
     """The user and group inside that stand for the project's owner."""
-    return inside(_owner(root), _told(environ), sys.platform)
-
-
-def _owner(root: Path) -> tuple[int, int]:
-    try:
-        found = root.stat()
-    except FileNotFoundError:  # what is left of a project whose folder is gone can still be looked at, and removed
-        return os.getuid(), os.getgid()
-    return found.st_uid, found.st_gid
+    return inside(owner(root), _told(environ), sys.platform)
 
 
 def inside(owner: tuple[int, int], told: Mapping[str, Any], platform: str) -> tuple[int, int]:

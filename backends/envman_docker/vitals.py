@@ -8,8 +8,8 @@ from typing import Any
 
 from envman.backend import Observed, State, Vitals
 from envman.project import Project
-from envman.services import catalogue, facts, probe
-from envman_docker import engine, knock
+from envman.services import catalogue, facts, knock, probe
+from envman_docker import engine
 from envman_docker.observe import Findings
 
 

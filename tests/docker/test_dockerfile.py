@@ -13,7 +13,8 @@ import pytest
 from envman.errors import EngineMissing, UsageError
 from envman.files import remove_tree
 from envman.frozen import replace
-from envman_docker import commands, image, own, proxies, taken, users
+from envman.network import indexes, proxies
+from envman_docker import commands, image, own, taken, users
 
 _RECIPE = image.Recipe(
     base="python:3.12-slim-bookworm",
@@ -173,9 +174,9 @@ def test_proxies_inside() -> None:
 
 def test_what_only_this_machine_reaches() -> None:
     """Then a build has to share its network."""
-    assert commands.needs_host_network(["own=http://u:p@127.0.0.1:80/simple"])
-    assert commands.needs_host_network(["https://example.org/ http://localhost/"])
-    assert not commands.needs_host_network(["https://example.org/127.0.0.1", "10.0.0.1"])
+    assert indexes.lead_here(["own=http://u:p@127.0.0.1:80/simple"])
+    assert indexes.lead_here(["https://example.org/ http://localhost/"])
+    assert not indexes.lead_here(["https://example.org/127.0.0.1", "10.0.0.1"])
 
 
 def test_paths_with_commas() -> None:

@@ -1,4 +1,4 @@
-"""Whether anybody listens behind a published port."""
+"""Whether anybody listens behind a port that somebody else holds open: an engine, or a connection into a machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from envman.services import probe
 
 _PATIENCE = 2.0
-_MOMENT = 0.25  # seconds in which the engine finds out that there is nobody
+_MOMENT = 0.25  # seconds in which it finds out that there is nobody
 
 
 def ask(how: str, address: tuple[str, int], known: Mapping[str, str]) -> str | None:
@@ -17,7 +17,7 @@ def ask(how: str, address: tuple[str, int], known: Mapping[str, str]) -> str | N
 
 
 def tcp(address: tuple[str, int]) -> str | None:
-    """The engine accepts a connection for the container before it knows, and ends it when nobody listens there."""
+    """Whoever holds it accepts a connection before it knows, and ends it when nobody listens there."""
     try:
         with socket.create_connection(address, timeout=_PATIENCE) as line:
             line.settimeout(_MOMENT)
