@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 
-from envman import handed
 from envman_docker import sockets
 
 TYPE_CHECKING = False
@@ -45,6 +44,7 @@ def execute(
     """Run the command in the project's own container; with patience, whoever ignores a SIGTERM has so many seconds."""
     if not alive(place, environ):
         return None
+    from envman import handed
     from envman_docker.session import Gone, Session
 
     session = Session(place["engine"], place["container"], place["user"], patience)
@@ -69,6 +69,8 @@ def enter(
 ) -> tuple[Sequence[str], Mapping[str, str], str]:
     """A process of this machine that runs the command inside; it is told by a variable, because that holds secrets."""
     import json  # `up` with nothing to do gets by without
+
+    from envman import handed
 
     passed = {**handed.proxies_inside(place, environ), **handed.let_in(place["pass"].split("\n"), environ)}
     told = json.dumps(
