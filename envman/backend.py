@@ -156,7 +156,11 @@ class Backend(Protocol):
     OPTIONS: Shape[Any] | None  # the shape of its own table in the spec
     GROWS: bool  # whether what it made grows without a trace in any file
     DEPENDS: Sequence[str]  # variables that lead to another engine: what is known holds for their values
-    # One that runs servers for other levels too names a module as CONTAINERS; `services.containers` describes it.
+    # Beyond what stands here, a backend may have:
+    # CONTAINERS, a module, where it runs servers for other levels too: `services.containers` describes it;
+    # machines(project, environ), the names of snapshots of a whole machine, where it carries out `services.snapshots`'
+    # SaveMachine and its like;
+    # ssh_config(project, environ), what ssh has to know to reach the inside, as names and values.
 
     def missing(self, environ: Mapping[str, str]) -> Sequence[Problem]:
         """What keeps this machine from running it, each with the command that mends it. Quick."""

@@ -387,18 +387,36 @@ def activate(ctx: click.Context, /, named: str | None, **flags: Any) -> int:
 @envman.command()
 @_common(hides=_NO_WORK)
 @click.option("--service", "services", metavar="NAME", multiple=True, help="Only this one; repeatable.")
+@click.option("--machine", is_flag=True, help="The whole machine, where the level has one.")
 @click.argument("action", metavar="save|restore|list|delete|upgrade", type=click.Choice(_SNAPSHOT))
 @click.argument("name", metavar="[NAME]", required=False)
 @click.pass_context
-def snapshot(ctx: click.Context, /, action: str, name: str | None, services: tuple[str, ...], **flags: Any) -> int:
+def snapshot(
+    ctx: click.Context, /, *, action: str, name: str | None, services: tuple[str, ...], machine: bool, **flags: Any
+) -> int:
     """Keep the data of services as it is now, and bring it back.
 
     restore replaces what is there, and asks first. upgrade takes the name of a service, and carries its data to the
     major version that the spec asks for now.
     """
-    from envman.verbs.snapshot import snapshot as verb
+    from envman.verbs.snapshot import snapshot as of_data
+    from envman.verbs.snapshot_machine import snapshot_machine as of_machine
 
+    verb = of_machine if machine else of_data
     return _answer(ctx, flags, lambda request: verb(request, action, name, services))
+
+
+@envman.command("ssh-config")
+@_common(hides=(*_NO_WORK, *_NO_QUESTION))
+@click.pass_context
+def ssh_config(ctx: click.Context, /, **flags: Any) -> int:
+    """What editors need to reach the machine by ssh.
+
+    For example: envman ssh-config >> ~/.ssh/config
+    """
+    from envman.verbs.ssh_config import ssh_config as verb
+
+    return _answer(ctx, flags, verb)
 
 
 @envman.command()

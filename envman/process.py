@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
-    from typing import NoReturn
+    from typing import IO, NoReturn
 
 _LAST_LINES = 20
+_PATIENCE = 3.0  # seconds between the signals that end a process, each harder
 
 
 class Completed:
@@ -105,21 +106,36 @@ def stream(
     cwd: str,
     on_line: Callable[[str], None],
     merge: bool = True,
+    told: str | None = None,
+    patience: float = _PATIENCE,
 ) -> Completed:
-    """Run a long command; every line it says goes to `on_line` as it comes and is kept."""
+    """Run a long command, which may be told something first; every line it says goes to `on_line` and is kept.
+
+    Interrupted, it has `patience` seconds to clean up before it is ended harder.
+    """
     said: list[str] = []
-    with _start(argv, env, cwd, merge=merge) as child:
+    with _start(argv, env, cwd, merge=merge, told=told is not None) as child:
         try:
+            if child.stdin is not None:
+                _tell(child.stdin, told or "")
             for line in child.stdout or ():
                 said.append(line)
                 on_line(line.rstrip("\r\n"))
         except BaseException:
-            _end(child)
+            _end(child, patience)
             raise
     return Completed(argv, child.returncode, "".join(said))
 
 
-def _start(argv: Sequence[str], env: Mapping[str, str], cwd: str, *, merge: bool) -> subprocess.Popen[str]:
+def _tell(stream: IO[str], text: str) -> None:
+    try:
+        stream.write(text)
+        stream.close()
+    except BrokenPipeError:
+        pass  # it has ended, and its last words say why
+
+
+def _start(argv: Sequence[str], env: Mapping[str, str], cwd: str, *, merge: bool, told: bool) -> subprocess.Popen[str]:
     # An interrupt in the middle of starting a process would leave one behind that nobody knows. Signals are held by
     # a handler, not by a mask, because the process would inherit the mask.
     import signal
@@ -138,7 +154,7 @@ def _start(argv: Sequence[str], env: Mapping[str, str], cwd: str, *, merge: bool
             argv,
             env=env,
             cwd=cwd,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if told else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if merge else subprocess.DEVNULL,
             text=True,
@@ -201,7 +217,7 @@ class Stayed:
         return self._child.poll() is not None
 
 
-def _end(child: subprocess.Popen[str]) -> None:
+def _end(child: subprocess.Popen[str], patience: float = _PATIENCE) -> None:
     import signal
     import subprocess
 
@@ -212,7 +228,7 @@ def _end(child: subprocess.Popen[str]) -> None:
     for stop in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(child.pid, stop)
-            child.wait(timeout=3)
+            child.wait(timeout=patience if stop == signal.SIGINT else _PATIENCE)
         except subprocess.TimeoutExpired:
             continue
         except ProcessLookupError:
@@ -236,3 +252,9 @@ def _wait_for(argv: Sequence[str], env: Mapping[str, str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     program = shutil.which(argv[0], path=env.get("PATH")) or argv[0]
     return subprocess.call([program, *argv[1:]], env=env)
+
+
+def begin(argv: Sequence[str], env: Mapping[str, str], *, stdin: int = 0, stderr: int = 2) -> int:
+    """Start a process with our streams, or others in their place; its number, for whoever waits for it."""
+    given = [(os.POSIX_SPAWN_DUP2, stream, number) for stream, number in ((stdin, 0), (stderr, 2)) if stream != number]
+    return os.posix_spawnp(argv[0], list(argv), dict(env), file_actions=given)

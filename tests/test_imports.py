@@ -26,7 +26,7 @@ HOT_RUN = {
 }
 # The same in a container: one question to the engine, then the session.
 DOCKER_ALIVE = {"envman_docker", "envman_docker.enter", "envman_docker.sockets"}
-DOCKER_RUN = {"envman.variables", "envman.handed", *DOCKER_ALIVE, "envman_docker.session"}
+DOCKER_RUN = {"envman.variables", "envman.handed", "envman.start", *DOCKER_ALIVE, "envman_docker.session"}
 SDK = ("docker", "requests", "urllib3", "http", "ssl", "ruamel", "jinja2")
 
 
@@ -108,7 +108,7 @@ def _after(scratch: Scratch, statement: str) -> set[str]:
 
 def test_what_runs_in_a_container_loads_no_sdk(scratch: Scratch) -> None:
     loaded = _after(scratch, "import envman_docker.enter, envman_docker.session")
-    assert _own(loaded) == {*DOCKER_ALIVE, "envman_docker.session"}
+    assert _own(loaded) == {"envman", "envman.start", *DOCKER_ALIVE, "envman_docker.session"}
     assert not {*SDK, "pathlib", "typing", "subprocess"} & (loaded - _after(scratch, "pass"))
 
 

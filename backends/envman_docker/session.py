@@ -12,6 +12,7 @@ import signal
 import socket
 import time
 
+from envman import start
 from envman_docker import sockets
 
 TYPE_CHECKING = False
@@ -22,21 +23,7 @@ if TYPE_CHECKING:
 
     from envman_docker.keyboard import Keyboard
 
-# Before the process becomes the command it tells its number inside, by which signals reach it, or why it cannot.
-_START = """\
-case $1 in
-*/*) _envman_at=$1; [ -e "$1" ] || _envman_at= ;;
-*) set -f; IFS=:
-  for _envman_at in $PATH ''; do
-    _envman_at=${_envman_at:+$_envman_at/$1}
-    [ -x "$_envman_at" ] && [ ! -d "$_envman_at" ] && break
-  done ;;
-esac
-[ "$_envman_at" ] || { echo missing; exit 127; }
-{ [ -x "$_envman_at" ] && [ ! -d "$_envman_at" ]; } || { echo forbidden; exit 126; }
-echo "$$"
-exec "$@"
-"""
+_START = start.SCRIPT % {"where": ""}
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 _OF_ONE = (signal.SIGUSR1, signal.SIGUSR2)  # the others are for the command and all that it has started
 _KILLED, _FAILED = 128 + signal.SIGKILL, 125

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from envman.backend import Job
 from envman.dependencies import pip_settings, uv
@@ -49,3 +50,10 @@ def netrc(job: Job) -> Path | None:
     """Where the user keeps the passwords of servers."""
     file = Path(job.environ.get("NETRC") or Path(job.environ.get("HOME") or Path.home()) / ".netrc")
     return file if file.is_file() else None
+
+
+def ports_here(texts: Iterable[str]) -> list[int]:
+    """The ports of such addresses."""
+    usual = {"http": 80, "https": 443}
+    found = [urlsplit(one) for text in texts for one in _ADDRESS.findall(text) if proxies.on_loopback(one)]
+    return sorted({port for one in found if (port := one.port or usual.get(one.scheme))})

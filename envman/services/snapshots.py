@@ -37,6 +37,27 @@ class RestoreData:
 
 
 @frozen
+class SaveMachine:
+    """Keep the whole machine, where a backend has one."""
+
+    name: str
+
+
+@frozen
+class RestoreMachine:
+    """Bring it back as it was."""
+
+    name: str
+
+
+@frozen
+class DeleteMachine:
+    """Remove what was kept of it."""
+
+    name: str
+
+
+@frozen
 class Kept:
     """The data of one service."""
 

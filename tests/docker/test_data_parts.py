@@ -12,11 +12,11 @@ from envman.errors import StepFailed
 from envman.frozen import replace
 from envman.identity import Identity
 from envman.project import Project
-from envman.services import provide
+from envman.services import archives, provide
 from envman.services.holding import BEGUN, BROUGHT, NEW
 from envman.spec.model import Service
 from envman_docker import naming
-from envman_docker.data import archives, notes, volumes
+from envman_docker.data import notes, volumes
 from envman_docker.data.notes import Note
 from tests.services.test_parts import project
 

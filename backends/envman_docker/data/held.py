@@ -9,11 +9,11 @@ from envman.backend import Job
 from envman.errors import StepFailed
 from envman.frozen import frozen, replace
 from envman.problem import Problem
-from envman.services import catalogue, facts, holding, provide, saving
+from envman.services import archives, catalogue, facts, holding, provide, saving
 from envman.services.holding import BROUGHT
 from envman.spec.recipe import Recipe
 from envman_docker import engine, enter, naming, ready, stack, view
-from envman_docker.data import archives, notes, volumes
+from envman_docker.data import notes, volumes
 from envman_docker.data.notes import Note
 
 _PATIENCE = 10  # seconds until a container that was told to stop is killed

@@ -1,4 +1,4 @@
-"""Folders as the streams that the engine reads and writes."""
+"""Folders as streams: how files come out of a container or a machine, and into one."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def unpack(pieces: Iterable[bytes], target: Path) -> None:
                 if inner:
                     _take(stream, member, target / inner, target)
     except (tarfile.TarError, OSError) as error:
-        raise StepFailed(f"the files of the container cannot be copied: {error}") from error
+        raise StepFailed(f"the files cannot be copied: {error}") from error
 
 
 # Not tarfile's own: the first Pythons that we support have no filter that keeps a stream in its folder.
 def _take(stream: tarfile.TarFile, member: tarfile.TarInfo, where: Path, target: Path) -> None:
-    # What is in a container was written by others: neither a name nor a link leads out.
+    # What comes from inside was written by others: neither a name nor a link leads out.
     linked = where.parent / member.linkname if member.issym() else target / member.linkname.partition("/")[2]
     for path in (where.parent, linked):
         if not path.resolve().is_relative_to(target.resolve()):

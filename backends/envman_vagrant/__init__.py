@@ -1,0 +1,1 @@
+"""The vagrant backend: a machine of its own, with kernel and init."""

@@ -1,0 +1,187 @@
+"""Starting, stopping and removing the machine itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from envman import identity
+from envman.backend import Job
+from envman.errors import EnvmanError, StepFailed
+from envman.files import read_json, remove_tree, write_json
+from envman.frozen import frozen
+from envman.problem import Problem
+from envman.project import Project
+from envman_vagrant import connection, naming, options, places, providers, states, trust, vagrantfile
+from envman_vagrant.driver import Address, Driver
+from envman_vagrant.operations import Connect, Provision, RemoveMachine, Start, StartMachine, StopMachine
+from envman_vagrant.providers import Folder, Provider
+
+_TRIES = 3  # at the address that was right the last time
+
+
+@frozen
+class Kind:
+    """Who runs the machine, and how the project's folder gets in."""
+
+    provider: Provider
+    folder: Folder
+
+
+def kind(job: Job) -> Kind:
+    """As the machine that is there was made, else as the spec and this machine decide."""
+    return kind_of(job.project, job.environ)
+
+
+def kind_of(project: Project, environ: Mapping[str, str]) -> Kind:
+    """The same, of a project that is only looked at."""
+    asked = options.of(project.spec)
+    known = made_by(project)
+    provider = known if known and asked.provider in (None, known.name) else providers.choose(asked, environ)
+    return Kind(provider=provider, folder=providers.folder_of(provider, asked.folder, environ))
+
+
+def made_by(project: Project) -> Provider | None:
+    """The provider of the machine that is there."""
+    if project.folder is None:
+        return None
+    known = (one for one in providers.table().values() if states.identity(one, places.dotfile(project)))
+    return next(known, None)
+
+
+def title(project: Project, made: Kind) -> str:
+    """What the machine is, in its row."""
+    box = providers.box_of(made.provider, options.of(project.spec))
+    return f"{box or 'its image'}, {made.provider.title}, folder by {made.folder.kind}"
+
+
+def driver(job: Job, provider: Provider) -> Driver:
+    """Vagrant, with the project's files."""
+    if not (trust.folder(job.project) / "Vagrantfile").is_file():  # somebody has removed them
+        value = vagrantfile.machine(job.project, provider, job.environ)
+        trust.deliver(job.project, value, job.environ, first=True)
+    return driver_of(job.project, provider, job.environ)
+
+
+def driver_of(project: Project, provider: Provider, environ: Mapping[str, str]) -> Driver:
+    """The same, for a project that is only looked at."""
+    trusted = project.spec.network.ca
+    bundle = str(project.root / trusted) if isinstance(trusted, str) and trusted != "auto" else ""
+    return Driver(
+        folder=trust.folder(project),
+        dotfiles=places.dotfile(project),
+        provider=provider.name,
+        environ=environ,
+        bundle=bundle,
+    )
+
+
+def _loaded(project: Project) -> Path:
+    return places.folder(project) / "loaded.json"
+
+
+def loaded(project: Project, machine: str) -> str:
+    """A digest of what the machine was last started with."""
+    known = read_json(_loaded(project))
+    return str(known.get("inputs", "")) if known.get("machine") == machine else ""
+
+
+def start(operation: StartMachine, job: Job) -> str | None:
+    """Let it run, and connect."""
+    project, found = job.project, kind(job)
+    places.make(project)
+    if project.identity is not None:
+        identity.remember(project.identity, **{naming.MACHINE: naming.machine(project)})
+    value = vagrantfile.machine(project, found.provider, job.environ)
+    trust.deliver(project, value, job.environ, first=made_by(project) is None)
+    connection.close(project, job.environ)
+    vagrant = driver(job, found.provider)
+    if operation.how is Start.CREATE:
+        remove_tree(places.dotfile(project) / "machines")  # notes of one that is gone
+
+    def on_line(line: str) -> None:
+        job.line.progress(job.masker.mask(line))
+        job.log(line)
+
+    act = {Start.WAKE: vagrant.resume, Start.RELOAD: vagrant.reload}.get(operation.how, vagrant.up)
+    act(on_line)
+    machine = states.identity(found.provider, places.dotfile(project))
+    if operation.how is not Start.WAKE:
+        write_json(_loaded(project), {"machine": machine, "inputs": vagrantfile.inputs(value)})
+    _connect(job, found, machine, afresh=operation.how is not Start.WAKE)
+    return title(project, found)
+
+
+def connect(operation: Connect, job: Job) -> str | None:
+    """Connect, or bring the ports of the connection that there is to what is wanted."""
+    found = kind(job)
+    machine = states.identity(found.provider, places.dotfile(job.project))
+    known = connection.held(job.project, job.environ)
+    if known is not None and known.machine == machine:
+        connection.lead(job)
+    else:
+        _connect(job, found, machine, afresh=False)
+    return None
+
+
+def _address(project: Project) -> Path:
+    return places.folder(project) / "address.json"
+
+
+def _connect(job: Job, found: Kind, machine: str, *, afresh: bool) -> None:
+    known = read_json(_address(job.project))
+    if not afresh and known.get("machine") == machine:
+        # Vagrant takes a second to say what nearly always is the same as before.
+        before = Address(host=known["host"], port=known["port"], user=known["user"], keys=tuple(known["keys"]))
+        try:
+            connection.open_anew(job, machine, before, owners=found.folder.owners, tries=_TRIES)
+        except EnvmanError as error:
+            job.log(f"not where it was: {error}")
+        else:
+            return
+    address = driver(job, found.provider).ssh_config()
+    connection.open_anew(job, machine, address, owners=found.folder.owners)
+    told = {"machine": machine, "host": address.host, "port": address.port, "user": address.user}
+    write_json(_address(job.project), {**told, "keys": address.keys})
+
+
+def provision(operation: Provision, job: Job) -> str | None:
+    """Let Vagrant carry out what the project brings."""
+    from envman_vagrant import guest
+
+    def on_line(line: str) -> None:
+        job.line.progress(job.masker.mask(line))
+        job.log(line)
+
+    value = vagrantfile.machine(job.project, kind(job).provider, job.environ)
+    trust.deliver(job.project, value, job.environ, first=False)
+    driver(job, kind(job).provider).provision(on_line)
+    guest.run(job, guest.note("provision", operation.inputs), "could not note what is done")
+    return None
+
+
+def stop(operation: StopMachine, job: Job) -> str | None:
+    """End it, or let it sleep."""
+    connection.close(job.project, job.environ)
+    vagrant = driver(job, kind(job).provider)
+    if operation.suspend:
+        vagrant.suspend(job.log)
+    else:
+        vagrant.halt(job.log)
+    return "suspended, its memory is kept" if operation.suspend else "halted"
+
+
+def remove(operation: RemoveMachine, job: Job) -> str | None:
+    """Remove it, its disk and snapshots, and our files of it."""
+    project = job.project
+    connection.close(project, job.environ)
+    provider = made_by(project)
+    if provider is not None:
+        driver(job, provider).destroy(job.log)
+        state, _ = states.of(provider, places.dotfile(project), job.environ)
+        if state not in (states.State.ABSENT, states.State.GHOST):
+            message = f"{provider.title} still has the machine: it is {state}"
+            raise StepFailed(Problem(message=message, hint="envman destroy --verbose shows what was said"))
+    remove_tree(places.folder(project))
+    remove_tree(vagrantfile.folder(project))
+    return None

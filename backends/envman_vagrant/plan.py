@@ -1,0 +1,145 @@
+"""What to do about the machine and what is in it, decided from one look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from envman.backend import Observed
+from envman.dependencies import resolve
+from envman.errors import StepFailed
+from envman.frozen import replace
+from envman.plan import Goal, Step
+from envman.problem import Problem
+from envman.project import Project
+from envman_vagrant import naming, options
+from envman_vagrant.observe import Findings
+from envman_vagrant.operations import (
+    Connect,
+    InstallPackages,
+    MakeEnvironment,
+    PrepareSystem,
+    Provision,
+    RemoveMachine,
+    ResolveInside,
+    Start,
+    StartMachine,
+    StopMachine,
+)
+from envman_vagrant.services import plan as services
+from envman_vagrant.states import State
+
+_GONE = (State.ABSENT, State.GHOST)
+
+
+def plan(project: Project, observed: Observed, goal: Goal) -> tuple[Step, ...]:
+    """The steps to the goal."""
+    findings: Findings = observed.detail
+    if goal is Goal.DOWN:
+        return tuple(_stop(project, findings))
+    if goal.removes:
+        return tuple(_remove(project, findings, goal))
+    _require_same_provider(project, findings)
+    below = tuple(_below(project, findings, afresh=goal is Goal.REFRESH))
+    renewed = any(step.renews for step in below)
+    return (*below, *services.steps(project, findings, goal, renewed=renewed))
+
+
+def _require_same_provider(project: Project, findings: Findings) -> None:
+    asked = options.of(project.spec).provider
+    if asked and findings.made_by and findings.made_by != asked:
+        message = f"the machine was made with {findings.made_by}, and {asked} is asked for"
+        hint = "envman destroy keeps the data and removes the machine; then: envman up"
+        raise StepFailed(Problem(message=message, hint=hint, key="vagrant.provider"))
+
+
+def _below(project: Project, findings: Findings, *, afresh: bool) -> Iterator[Step]:
+    """The machine, its system, and the packages."""
+    found, python = findings.seen, findings.python
+    created = findings.state in _GONE
+    yield from _machine(findings)
+    if afresh or found.notes.get("system") != findings.system:
+        count = len(project.spec.system.packages)
+        title = f"{count} system packages" if count > 1 else "".join(project.spec.system.packages) or "tools"
+        reason = "it was asked for" if afresh else "what it is made from changed" if "system" in found.notes else ""
+        operation = PrepareSystem(inputs=findings.system)
+        yield Step(name="system", title=title, reason=reason or "not there yet", operation=operation)
+    if findings.provision and (created or found.notes.get("provision") != findings.provision):
+        yield Step(
+            name="provision",
+            title=", ".join(one.path for one in options.of(project.spec).provision),
+            reason="its files changed" if "provision" in found.notes else "not done yet",
+            operation=Provision(inputs=findings.provision),
+        )
+    for step in resolve.steps(project, python, ""):
+        if isinstance(step.operation, resolve.Resolve):
+            yield replace(step, operation=ResolveInside(resolve=step.operation))
+    anew = not found.generation or (found.python != "" and not found.python.startswith(f"{python}."))
+    if anew or afresh:
+        reason = "it was asked for" if afresh else f"Python {python} is asked for" if found.python else "not there yet"
+        yield Step(
+            name="python",
+            title=f"Python {python}",
+            reason=reason,
+            operation=MakeEnvironment(python=python),
+            renews=True,
+        )
+    noted = found.notes.get("packages", "")
+    if anew or afresh or noted != resolve.fingerprint(project, python) or _lacks(findings):
+        changed = f"{project.source.label} changed" if noted else "not there yet"
+        yield Step(
+            name="packages",
+            title=f"from {project.source.label}",
+            reason="the environment is new" if anew or afresh else "some are gone" if _lacks(findings) else changed,
+            operation=InstallPackages(python=python),
+            renews=True,
+        )
+
+
+def _lacks(findings: Findings) -> bool:
+    return not set(findings.seen.inventory) <= set(findings.seen.packages)
+
+
+def _machine(findings: Findings) -> Iterator[Step]:
+    how = _how(findings)
+    if how is not None:
+        start, reason = how
+        step = Step(name="machine", title=findings.title, reason=reason, operation=StartMachine(how=start))
+        yield replace(step, renews=start is Start.CREATE)
+    elif not findings.connected or findings.forwards != findings.wanted:
+        ports = ", ".join(str(port) for _, port, _ in findings.wanted)
+        title = f"connected, ports {ports}" if ports else "connected"
+        reason = "what its ports lead to changed" if findings.connected else "it runs, and is not connected"
+        yield Step(name="machine", title=title, reason=reason, operation=Connect())
+
+
+def _how(findings: Findings) -> tuple[Start, str] | None:
+    changed = findings.loaded != findings.inputs
+    if findings.state in _GONE:
+        return Start.CREATE, "not there yet" if findings.state is State.ABSENT else "its provider has it no more"
+    if findings.state is State.SAVED and not changed:
+        return Start.WAKE, "it is suspended"
+    if findings.state is State.RUNNING:
+        return (Start.RELOAD, "what it is made from changed") if changed else None
+    if findings.state is State.SAVED:
+        return Start.RELOAD, "what it is made from changed"
+    return Start.BOOT, "it ended without being shut down" if findings.state is State.ABORTED else "it is off"
+
+
+def _stop(project: Project, findings: Findings) -> Iterator[Step]:
+    if findings.state in (State.RUNNING, State.UNKNOWN):
+        suspend = options.of(project.spec).stop == "suspend"
+        title = "suspend" if suspend else "halt"
+        yield Step(name="machine", title=title, reason="it was asked for", operation=StopMachine(suspend=suspend))
+
+
+def _remove(project: Project, findings: Findings, goal: Goal) -> Iterator[Step]:
+    if not findings.machine:
+        return
+    if goal is Goal.DESTROY and findings.state is not State.GHOST:
+        keeping = tuple(services.keeping(findings.whole or project, findings))
+        if keeping:
+            yield from _machine(findings)  # what it holds can only be asked while it runs
+            yield from keeping
+    changes = (f"machine {naming.machine(project)}",)
+    operation = RemoveMachine()
+    yield Step(name="machine", title="remove", reason="destroy was asked for", operation=operation, changes=changes)

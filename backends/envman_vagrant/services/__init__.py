@@ -1,0 +1,1 @@
+"""Services in the machine: servers and processes of the project, each a unit of its systemd."""

@@ -1,0 +1,81 @@
+"""Data that was brought out of a machine before it went, until the next machine has it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from envman.backend import Job
+from envman.errors import StepFailed
+from envman.files import content, readable_size, remove_tree, size_of
+from envman.problem import Problem
+from envman.project import Project
+from envman.services import saving
+from envman_vagrant import guest
+from envman_vagrant.services import layout, scripts, transfer
+from envman_vagrant.services.operations import KeepData
+
+_FOLDER = ".vagrant"  # beside the data of services that run elsewhere, whose names have no dot
+
+
+def place(project: Project, name: str) -> Path | None:
+    """The copy of a service's data; None where there is none."""
+    found = project.identity.data / _FOLDER / name if project.identity else None
+    return found if found is not None and found.is_dir() else None
+
+
+def wrote(project: Project) -> dict[str, str]:
+    """The major version that wrote each copy."""
+    found = {name: place(project, name) for name in project.spec.services}
+    return {name: saving.wrote(folder) for name, folder in found.items() if folder is not None}
+
+
+def keep(operation: KeepData, job: Job) -> str:
+    """All of it, its files: what a dump leaves out would be lost."""
+    own = job.project.identity
+    if own is None:
+        raise StepFailed("the project has no identity")
+    name = operation.name
+    target = own.data / _FOLDER / name
+    staging = target.with_name(f".{name}.new")
+    remove_tree(staging)
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    where = layout.of(name)
+    what = f"the data of {name} could not be brought out of the machine"
+    hint = "nothing was removed; envman destroy --data goes without it"
+    script = layout.locked(name) + scripts.stopped([name]) + scripts.put_back(where)
+    try:
+        guest.run(job, script, what)
+        transfer.pull(where.data, staging, job, what)
+        if not saving.wrote(staging):
+            raise StepFailed(f"{what}: it is not whole")
+    except StepFailed as error:
+        remove_tree(staging)
+        raise StepFailed([Problem(message=one.message, hint=hint, key=one.key) for one in error.problems]) from error
+    remove_tree(target)
+    staging.rename(target)
+    return f"{readable_size(size_of(target))} in {target}"
+
+
+def bring_back(name: str, job: Job) -> None:
+    """Where a service has no data in the machine, the copy becomes it."""
+    source, where = place(job.project, name), layout.of(name)
+    if source is None:
+        return
+    what = f"the data of {name} could not be brought into the machine"
+    look = f'{layout.locked(name)}{scripts.put_back(where)}{scripts.whole(where)}echo "wrote=$_wrote"\n'
+    if guest.run(job, look, what).last_lines(1) != "wrote=":
+        return  # it is there since a start that failed later
+    job.line.progress(f"its data is brought back, {readable_size(size_of(source))}")
+    transfer.push(source, where.fresh, job, what)
+    given = scripts.notes(where.fresh, saving.wrote(source), content(source / saving.FILLED).decode().strip())
+    swap = f"{layout.locked(name)}{given}rm -rf {where.data}\nmv {where.fresh} {where.data}\n"
+    guest.run(job, scripts.folders(where, layout.USER) + swap, what)
+
+
+def drop(name: str, job: Job) -> None:
+    """The machine has it."""
+    source = place(job.project, name)
+    if source is not None:
+        remove_tree(source)
+        if not any(source.parent.iterdir()):
+            source.parent.rmdir()

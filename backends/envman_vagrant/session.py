@@ -1,0 +1,206 @@
+"""A command in the machine, with the caller's streams, terminal and signals. On the hot path."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+
+from envman import process
+from envman_vagrant import naming, ssh
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import FrameType
+
+_FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+_OF_ONE = (signal.SIGUSR1, signal.SIGUSR2)  # the others are for the command and all that it has started
+_LOST = 255  # what ssh ends with when it fails itself; a command may do the same
+_FAILED = 125
+_STDERR = 2
+# The groups of processes that systemd keeps for running units, in either version of the kernel's interface.
+_RUNS = """\
+for _envman_unit in {units}; do
+  [ -d "/sys/fs/cgroup/system.slice/$_envman_unit" ] || [ -d "/sys/fs/cgroup/systemd/system.slice/$_envman_unit" ] ||
+    {{ echo stopped >&2; exit 125; }}
+done
+"""
+# ssh would tell of a command that a signal has ended as of a failure of its own: a shell waits for it, and says 128 + n.
+# It hears the signals of its group, and what it says itself of the end nobody needs.
+_WAITING = "sh -c 'trap : INT TERM HUP QUIT; exec 3>&2 2>/dev/null; (exec {program} 2>&3 3>&-); exit $?'"
+
+
+class Gone(OSError):
+    """There is nothing to run the command in; it has not begun."""
+
+
+class Session:
+    """One command, from its start to its exit code."""
+
+    def __init__(self, place: Mapping[str, str], environ: Mapping[str, str], patience: int = 0) -> None:
+        self._place = place
+        self._own = ssh.variables(environ)
+        self._patience = patience  # seconds between a SIGTERM and the end of who ignores it; 0: it may
+        self._pid = ""
+        self._held: list[int] = []  # signals for a command that has not begun
+
+    def holds(self) -> bool:
+        """Whether the units of the project run."""
+        nothing = os.open(os.devnull, os.O_RDWR)
+        try:
+            told = self._told(_units(self._place) + "exit 0\n")
+            child = process.begin(self._words(), told, stdin=nothing, stderr=nothing)
+        finally:
+            os.close(nothing)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+    def run(self, argv: Sequence[str], variables: Mapping[str, str], cwd: str) -> int:
+        """The exit code of the command.
+
+        Raises Gone when there is nothing to run it in, another OSError when it cannot be started; nothing after it
+        has begun: then it must not be tried again.
+        """
+        _fill_streams()
+        text = _units(self._place) + _command(argv, variables, cwd)
+        if os.isatty(0) and os.isatty(1):
+            return self._with_terminal(text)
+        # Signals reach the command through us: an ssh that ended by them would leave it alone in there.
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in _FORWARDED}
+        deaf = [number for number, handler in before.items() if handler == signal.SIG_IGN]
+        reading, writing = os.pipe()
+        try:
+            stdin = os.open(os.devnull, os.O_RDONLY) if _in_background() else 0
+            child = process.begin(self._words(), self._told(text), stdin=stdin, stderr=writing)
+            os.close(writing)
+            for number in _FORWARDED:
+                if number not in deaf or number in _OF_ONE or number == signal.SIGTERM:
+                    signal.signal(number, self._on_signal)
+            if self._patience:
+                signal.signal(signal.SIGALRM, lambda *_: self._signal(signal.SIGKILL))
+            told = self._relay(reading)
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        finally:
+            os.close(reading)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        if not self._pid:
+            raise _not_begun(told, argv[0], code)
+        return self._meant(code)
+
+    def _with_terminal(self, text: str) -> int:
+        # ssh makes it raw, and carries keys and sizes; what ends our terminal ends the one inside.
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGQUIT)}
+        try:
+            child = process.begin(self._words(naming.ENTER_ON_TERMINAL, "-t"), self._told(text))
+            signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        return self._meant(code)
+
+    def _words(self, program: str = naming.ENTER, *flags: str) -> list[str]:
+        return ssh.words(self._place, *flags, ssh.HOST, _WAITING.format(program=program))
+
+    def _told(self, text: str) -> dict[str, str]:
+        return {**self._own, ssh.TOLD: text}
+
+    def _relay(self, reading: int) -> bytes:
+        """Hand on what it complains of, but for the first line: that is our own."""
+        told = b""
+        deaf = False
+        while True:
+            data = os.read(reading, 65536)
+            if not data:
+                return told
+            if not self._pid:
+                told += data
+                number, end, data = told.partition(b"\n")
+                if not end or not number.strip().isdigit():
+                    continue
+                self._pid = number.strip().decode("ascii")
+                while self._held:
+                    self._signal(self._held.pop(0))
+            if not deaf:
+                deaf = not _write(data)
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        if number == signal.SIGTERM and self._patience:
+            signal.alarm(self._patience)
+        if self._pid:
+            self._signal(number)
+        else:
+            self._held.append(number)
+
+    def _signal(self, number: int) -> None:
+        name = signal.Signals(number).name.removeprefix("SIG")
+        group = f"set -- $(sed 's/.*) //' /proc/{self._pid}/stat) && kill -s {name} -- -$3 || "
+        text = ("" if number in _OF_ONE else group) + f"kill -s {name} {self._pid}; exit 0\n"
+        nothing = os.open(os.devnull, os.O_RDWR)
+        try:
+            child = process.begin(self._words(), self._told(text), stdin=nothing, stderr=nothing)
+        finally:
+            os.close(nothing)
+        os.waitpid(child, 0)
+
+    def _meant(self, code: int) -> int:
+        if code == _LOST and not ssh.is_open(self._place):
+            os.write(_STDERR, b"the connection to the machine was lost; what ran there may go on: envman status\n")
+            return _FAILED
+        return code if code >= 0 else 128 - code
+
+
+def _units(place: Mapping[str, str]) -> str:
+    units = place.get("units", "")
+    return _RUNS.format(units=units.replace("\n", " ")) if units else ""
+
+
+def _command(argv: Sequence[str], variables: Mapping[str, str], cwd: str) -> str:
+    lines = [f"export {name}={quoted(value)}\n" for name, value in variables.items()]
+    there = quoted(cwd)
+    lines.append(f"cd {there} || exit 125\n")
+    lines.append("set -- " + " ".join(map(quoted, argv)) + "\n")
+    return "".join(lines)
+
+
+def quoted(word: str) -> str:
+    """A word for sh."""
+    return "'" + word.replace("'", "'\\''") + "'"
+
+
+def _not_begun(told: bytes, program: str, code: int) -> OSError:
+    text = told.decode("utf-8", "replace").strip()
+    number = {"missing": errno.ENOENT, "forbidden": errno.EACCES}.get(text)
+    if number is not None:
+        return OSError(number, os.strerror(number), program)
+    if code == _LOST or text == "stopped":
+        return Gone(errno.EIO, text or "the machine ended the connection")
+    return OSError(errno.EIO, text or f"it ended with {code} before it began")
+
+
+def _write(data: bytes) -> bool:
+    while data:
+        try:
+            data = data[os.write(_STDERR, data) :]
+        except OSError:  # nobody reads it
+            return False
+    return True
+
+
+def _in_background() -> bool:
+    # A process there that read from the terminal would be stopped.
+    try:
+        return os.isatty(0) and os.tcgetpgrp(0) != os.getpgrp()
+    except OSError:
+        return False
+
+
+def _fill_streams() -> None:
+    # A closed one would be given to the next pipe, and be taken for the caller's.
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)

@@ -1,0 +1,63 @@
+# Brings the packages of a server; what they would run by themselves never runs. Carried out as root; told by variables:
+# packages, asked (the major version). Ends with 4 where no such version is to be had.
+export DEBIAN_FRONTEND=noninteractive
+command -v apt-get >/dev/null || exit 4
+apt() { apt-get -o DPkg::Lock::Timeout=180 -o Acquire::Languages=none -o Dpkg::Use-Pty=0 -qq "$@"; }
+candidate() { apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: *//p'; }
+# The first tells the version, without the epoch before it and what Debian adds behind.
+right() {
+  version=$(candidate "$1")
+  version=${version#*:}
+  case ${version%%[-+~]*} in
+  "$asked" | "$asked".*) ;;
+  *) return 1 ;;
+  esac
+  for one; do
+    case $(candidate "$one") in '' | '(none)') return 1 ;; esac
+  done
+}
+enabled() { systemctl list-unit-files --no-legend --state=enabled --type=service,socket 2>/dev/null | cut -d ' ' -f 1 | sort; }
+
+install -d -m 755 /run/envman
+exec 9>/run/envman/.packages.lock
+flock 9
+# shellcheck disable=SC2086 # words on purpose
+if ! right $packages; then
+  apt update || echo "the lists of packages could not be brought up to date" >&2
+  right $packages || exit 4
+fi
+
+# Their scripts ask this program whether they may start what they bring. One that is there already is put back.
+policy=/usr/sbin/policy-rc.d
+clusters=/etc/postgresql-common/createcluster.d
+clean() {
+  if grep -qs '^# envman$' "$policy"; then rm -f "$policy"; fi
+  if [ -e "$policy.envman" ]; then mv "$policy.envman" "$policy"; fi
+  rm -f "$clusters/envman.conf"
+  rmdir "$clusters" /etc/postgresql-common 2>/dev/null || true
+}
+clean
+trap clean EXIT
+if [ -e "$policy" ]; then mv "$policy" "$policy.envman"; fi
+printf '#!/bin/sh\n# envman\nexit 101\n' > "$policy"
+chmod 755 "$policy"
+mkdir -p "$clusters"
+echo "create_main_cluster = false" > "$clusters/envman.conf"
+before=$(enabled)
+echo "installing $packages"
+# shellcheck disable=SC2086
+if ! apt install --yes --no-install-recommends $packages; then
+  # The lists may name files that are not there any more.
+  apt update
+  apt install --yes --no-install-recommends $packages
+fi
+for one in $(enabled); do
+  case "
+$before
+" in
+  *"
+$one
+"*) ;;
+  *) systemctl --quiet disable "$one" ;;
+  esac
+done
