@@ -43,7 +43,7 @@ find {naming.VENV} -mindepth 1 -delete
 printf %s {generation} > {GENERATION}
 {naming.VENV}/bin/python -c 'import platform; print("python", platform.python_version())'
 """
-    with _supplied(job) as variables:
+    with supplied(job) as variables:
         done = guest.attempt(job, script, root=False, variables=variables)
     if done.code:
         raise _no_python(operation.python, done, job)
@@ -130,7 +130,7 @@ def _install_local(job: Job, locks: Sequence[Path]) -> None:
 
 
 def _with_uv(job: Job, script: str, what: str) -> None:
-    with _supplied(job) as variables:
+    with supplied(job) as variables:
         done = guest.attempt(job, script, root=False, variables=variables)
     if done.code:
         said = job.masker.mask(done.last_lines(8))
@@ -139,7 +139,7 @@ def _with_uv(job: Job, script: str, what: str) -> None:
 
 
 @contextmanager
-def _supplied(job: Job, reads: Sequence[Path] = ()) -> Iterator[dict[str, str]]:
+def supplied(job: Job, reads: Sequence[Path] = ()) -> Iterator[dict[str, str]]:
     """The variables for a uv in the machine; addresses of this machine alone are reached while it lasts."""
     told = indexes.variables(job) | proxies.given(job.environ)
     told |= {"UV_NO_PROGRESS": "1", "VIRTUAL_ENV": naming.VENV, **({"UV_OFFLINE": "1"} if job.offline else {})}
@@ -175,7 +175,7 @@ def _inside(job: Job) -> Iterator[Job]:
         place = _copying(job)
         folder.push(place, job.environ)
         words = " ".join(shlex.quote(word.replace(root, naming.ROOT)) for word in arguments)
-        with _supplied(job) as variables:
+        with supplied(job) as variables:
             done = guest.attempt(
                 job, f"cd {naming.ROOT}; {naming.UV} {words}", root=False, variables=_without(variables)
             )

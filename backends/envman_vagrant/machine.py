@@ -52,7 +52,7 @@ def made_by(project: Project) -> Provider | None:
 def title(project: Project, made: Kind) -> str:
     """What the machine is, in its row."""
     box = providers.box_of(made.provider, options.of(project.spec))
-    return f"{box or 'its image'}, {made.provider.title}, folder by {made.folder.kind}"
+    return f"{box or 'its image'} ({made.provider.name}, {made.folder.kind})"
 
 
 def driver(job: Job, provider: Provider) -> Driver:
@@ -90,10 +90,7 @@ def start(operation: StartMachine, job: Job) -> str | None:
     """Let it run, and connect."""
     project, found = job.project, kind(job)
     places.make(project)
-    if project.identity is not None:
-        identity.remember(project.identity, **{naming.MACHINE: naming.machine(project)})
-    value = vagrantfile.machine(project, found.provider, job.environ)
-    trust.deliver(project, value, job.environ, first=made_by(project) is None)
+    inputs = "" if operation.as_it_was else _prepare(job, found)
     connection.close(project, job.environ)
     vagrant = driver(job, found.provider)
     if operation.how is Start.CREATE:
@@ -106,10 +103,20 @@ def start(operation: StartMachine, job: Job) -> str | None:
     act = {Start.WAKE: vagrant.resume, Start.RELOAD: vagrant.reload}.get(operation.how, vagrant.up)
     act(on_line)
     machine = states.identity(found.provider, places.dotfile(project))
-    if operation.how is not Start.WAKE:
-        write_json(_loaded(project), {"machine": machine, "inputs": vagrantfile.inputs(value)})
+    if inputs and operation.how is not Start.WAKE:
+        write_json(_loaded(project), {"machine": machine, "inputs": inputs})
     _connect(job, found, machine, afresh=operation.how is not Start.WAKE)
-    return title(project, found)
+    return None if operation.as_it_was else title(project, found)
+
+
+def _prepare(job: Job, found: Kind) -> str:
+    """What Vagrant reads, and a digest of it."""
+    project = job.project
+    if project.identity is not None:
+        identity.remember(project.identity, **{naming.MACHINE: naming.machine(project)})
+    value = vagrantfile.machine(project, found.provider, job.environ)
+    trust.deliver(project, value, job.environ, first=made_by(project) is None)
+    return vagrantfile.inputs(value)
 
 
 def connect(operation: Connect, job: Job) -> str | None:

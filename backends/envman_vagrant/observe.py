@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from envman import backend
 from envman.backend import Drift, Observed, Serving, State
 from envman.dependencies import elsewhere, installed, resolve
-from envman.errors import EnvmanError
+from envman.errors import UsageError
 from envman.frozen import field, frozen
-from envman.project import Project, open_project
+from envman.project import Project
 from envman_vagrant import (
     connection,
     folder,
@@ -22,7 +21,6 @@ from envman_vagrant import (
     states,
     system,
     vagrantfile,
-    view,
 )
 from envman_vagrant.connection import Forward
 from envman_vagrant.providers import Provider
@@ -48,10 +46,9 @@ class Findings:
     provision: str = ""  # of what the project itself provisions it with
     connected: bool = False
     forwards: tuple[Forward, ...] = ()
-    wanted: tuple[Forward, ...] = ()
     title: str = ""
     seen: Seen = field(default_factory=Seen)
-    whole: Project | None = None  # with its spec, where what is looked at is what the registry remembers
+    fault: UsageError | None = None  # why no machine could be made of what the spec says
 
     @property
     def units(self) -> Mapping[str, Unit]:
@@ -70,7 +67,7 @@ def observe(project: Project, environ: Mapping[str, str]) -> Observed:
     found = findings.seen
     made = findings.state not in (Machine.ABSENT, Machine.GHOST)
     lives = findings.runs and findings.connected
-    serving = look.serving(project, found.units if lives else {})
+    serving = look.serving(project, found.units, lives=lives)
     drift = tuple(_drift(project, findings, serving)) if made else ()
     complete = bool(found.generation and found.notes.get("packages"))
     python = found.python if complete else ""
@@ -100,7 +97,11 @@ def _findings(project: Project, environ: Mapping[str, str]) -> Findings:
     if known is not None:
         state, name = states.of(known, places.dotfile(project), environ, machine.driver_of(project, known, environ))
     made = machine.kind_of(project, environ)
-    inputs = vagrantfile.inputs(vagrantfile.machine(project, made.provider, environ))
+    inputs, fault = "", None
+    try:
+        inputs = vagrantfile.inputs(vagrantfile.machine(project, made.provider, environ))
+    except UsageError as error:
+        fault = error
     held = connection.held(project, environ) if state is Machine.RUNNING else None
     connected = held is not None and held.machine == name
     inside = seen.look_inside(project, name, environ) if connected else None
@@ -117,19 +118,10 @@ def _findings(project: Project, environ: Mapping[str, str]) -> Findings:
         provision=vagrantfile.provision_inputs(project),
         connected=inside is not None,
         forwards=held.forwards if held is not None and inside is not None else (),
-        wanted=view.forwards(project),
         title=machine.title(project, made),
         seen=inside or seen.remembered(project, name),
-        whole=None if project.spec_file or known is None else _with_spec(project, environ),
+        fault=fault,
     )
-
-
-def _with_spec(project: Project, environ: Mapping[str, str]) -> Project | None:
-    """The project as its files say, for its data: nothing where they are broken or gone."""
-    try:
-        return open_project(project.root, environ, shapes=backend.options())
-    except (EnvmanError, OSError):
-        return None
 
 
 def _drift(project: Project, findings: Findings, serving: Mapping[str, Serving]) -> Iterator[Drift]:
@@ -153,7 +145,7 @@ def _drift(project: Project, findings: Findings, serving: Mapping[str, Serving])
         fix = f"rm {name}, then envman up: it is ours again"
         yield Drift(input=name, why="it is yours, and used as it is", fix=fix)
     if findings.connected:
-        for name in sorted(set(found.units) - set(project.spec.services)):
+        for name in look.forgotten(project, found.units):
             yield Drift(input=f"services.{name}", why="the spec does not name it any more", fix="envman up")
         for name, one in serving.items():
             if one.state is not State.RUNNING:

@@ -22,6 +22,7 @@ class StartMachine:
     """Let it run as the spec says, connected."""
 
     how: Start
+    as_it_was: bool = False  # whatever the spec says by now
 
 
 @frozen

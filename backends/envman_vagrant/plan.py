@@ -11,7 +11,7 @@ from envman.frozen import replace
 from envman.plan import Goal, Step
 from envman.problem import Problem
 from envman.project import Project
-from envman_vagrant import naming, options
+from envman_vagrant import naming, options, view
 from envman_vagrant.observe import Findings
 from envman_vagrant.operations import (
     Connect,
@@ -38,6 +38,8 @@ def plan(project: Project, observed: Observed, goal: Goal) -> tuple[Step, ...]:
         return tuple(_stop(project, findings))
     if goal.removes:
         return tuple(_remove(project, findings, goal))
+    if findings.fault is not None:
+        raise findings.fault
     _require_same_provider(project, findings)
     below = tuple(_below(project, findings, afresh=goal is Goal.REFRESH))
     renewed = any(step.renews for step in below)
@@ -56,7 +58,7 @@ def _below(project: Project, findings: Findings, *, afresh: bool) -> Iterator[St
     """The machine, its system, and the packages."""
     found, python = findings.seen, findings.python
     created = findings.state in _GONE
-    yield from _machine(findings)
+    yield from _machine(project, findings)
     if afresh or found.notes.get("system") != findings.system:
         count = len(project.spec.system.packages)
         title = f"{count} system packages" if count > 1 else "".join(project.spec.system.packages) or "tools"
@@ -99,14 +101,15 @@ def _lacks(findings: Findings) -> bool:
     return not set(findings.seen.inventory) <= set(findings.seen.packages)
 
 
-def _machine(findings: Findings) -> Iterator[Step]:
+def _machine(project: Project, findings: Findings) -> Iterator[Step]:
     how = _how(findings)
+    wanted = view.forwards(project)
     if how is not None:
         start, reason = how
         step = Step(name="machine", title=findings.title, reason=reason, operation=StartMachine(how=start))
         yield replace(step, renews=start is Start.CREATE)
-    elif not findings.connected or findings.forwards != findings.wanted:
-        ports = ", ".join(str(port) for _, port, _ in findings.wanted)
+    elif not findings.connected or findings.forwards != wanted:
+        ports = ", ".join(str(port) for _, port, _ in wanted)
         title = f"connected, ports {ports}" if ports else "connected"
         reason = "what its ports lead to changed" if findings.connected else "it runs, and is not connected"
         yield Step(name="machine", title=title, reason=reason, operation=Connect())
@@ -136,10 +139,18 @@ def _remove(project: Project, findings: Findings, goal: Goal) -> Iterator[Step]:
     if not findings.machine:
         return
     if goal is Goal.DESTROY and findings.state is not State.GHOST:
-        keeping = tuple(services.keeping(findings.whole or project, findings))
+        keeping = tuple(services.keeping(project, findings))
         if keeping:
-            yield from _machine(findings)  # what it holds can only be asked while it runs
+            yield from _as_it_was(findings)
             yield from keeping
     changes = (f"machine {naming.machine(project)}",)
     operation = RemoveMachine()
     yield Step(name="machine", title="remove", reason="destroy was asked for", operation=operation, changes=changes)
+
+
+def _as_it_was(findings: Findings) -> Iterator[Step]:
+    """Let a machine run for a last time: what it holds can only be asked while it does."""
+    how = Start.WAKE if findings.state is State.SAVED else Start.BOOT
+    operation: object = StartMachine(how=how, as_it_was=True) if findings.state is not State.RUNNING else Connect()
+    if not findings.connected:
+        yield Step(name="machine", title="start", reason="its data is brought out first", operation=operation)

@@ -19,15 +19,14 @@ _OF_ONE = (signal.SIGUSR1, signal.SIGUSR2)  # the others are for the command and
 _LOST = 255  # what ssh ends with when it fails itself; a command may do the same
 _FAILED = 125
 _STDERR = 2
-# The groups of processes that systemd keeps for running units, in either version of the kernel's interface.
+# systemd has such a link for every unit that has begun and not ended: nothing has to be asked.
 _RUNS = """\
 for _envman_unit in {units}; do
-  [ -d "/sys/fs/cgroup/system.slice/$_envman_unit" ] || [ -d "/sys/fs/cgroup/systemd/system.slice/$_envman_unit" ] ||
-    {{ echo stopped >&2; exit 125; }}
+  [ -L "/run/systemd/units/invocation:$_envman_unit" ] || {{ echo stopped >&2; exit 125; }}
 done
 """
-# ssh would tell of a command that a signal has ended as of a failure of its own: a shell waits for it, and says 128 + n.
-# It hears the signals of its group, and what it says itself of the end nobody needs.
+# ssh would tell of a command that a signal has ended as of a failure of its own: a shell waits for it, and says
+# 128 + n. It hears the signals of its group, and what it says itself of the end nobody needs.
 _WAITING = "sh -c 'trap : INT TERM HUP QUIT; exec 3>&2 2>/dev/null; (exec {program} 2>&3 3>&-); exit $?'"
 
 

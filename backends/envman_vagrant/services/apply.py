@@ -41,6 +41,7 @@ def start(operation: Start, job: Job) -> str:
     """Begin the whole wave, and wait for this one."""
     name = operation.name
     if name == operation.wave[0]:  # the first of the wave begins all
+        connection.lead(job)  # the ports of a service that the spec has just got
         begun = [one for one in operation.wave if _begin(one, job)]
         if begun:
             guest.run(job, scripts.began(begun), f"could not start {', '.join(begun)}")

@@ -205,7 +205,7 @@ rm -rf {target} {target}.txt
 chmod -R a+rX {target}.new
 mv {target}.new {target}
 """
-    with environment._supplied(job) as variables:
+    with environment.supplied(job) as variables:
         done = guest.attempt(job, script, variables=variables)
     if done.code:
         said = job.masker.mask(done.last_lines(8))

@@ -32,6 +32,7 @@ memcached:1                                       memcached    trixie
 nats:2                                            nats         trixie
 eclipse-mosquitto:2                               mosquitto    trixie
 rclone/rclone:1                                   s3           bookworm  VERSION=1 from=<wheel
+lab/vagrant-provider:bookworm                     vagrant-provider bookworm
 T
 }
 

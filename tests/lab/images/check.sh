@@ -89,6 +89,11 @@ mosquitto() {
   up --name "$run" "$1" /usr/sbin/mosquitto -c /mosquitto-no-auth.conf
   answers 10 client "$1" sh -c "mosquitto_pub -h $run -r -t a -m b && mosquitto_sub -h $run -t a -C 1 -W 5 >/dev/null && mosquitto -h | head -n 1"
 }
+vagrant-provider() { # systemd is there, and sshd, which it started
+  up --name "$run" --privileged -p 127.0.0.1::22 "$1"
+  answers 30 docker exec "$run" systemctl is-system-running | grep -x running >/dev/null
+  answers 10 through 22 "" "$run" 1 | grep -o "OpenSSH.*"
+}
 
 docker rmi --no-prune "$image" >/dev/null 2>&1 || true
 {
