@@ -34,7 +34,8 @@ lab: ## For make engine, on a Debian machine that may be changed: shells, server
 engine: $(VENV)/ready ## The tests that need parts of the lab: containers, other shells, a full disk, another user
 	@docker info >/dev/null 2>&1 || echo "no Docker Engine answers here: its tests are skipped, or fail where CI is set; make lab starts one"
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -m "alone"
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -n auto -m "engine and not alone"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -n auto -m "engine and not alone and not machine"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -m "machine"
 
 check: $(VENV)/ready ## Formatting, linting, types, import budget
 	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ."; exit 1; }

@@ -8,11 +8,11 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import docker, peers, rows, services
+from bench import docker, peers, rows, services, vagrant
 from bench.measure import Figure, machine
 from bench.rows import Bench
 
-_GROUPS = {"venv": rows.ROWS, "services": services.ROWS, "docker": docker.ROWS}
+_GROUPS = {"venv": rows.ROWS, "services": services.ROWS, "docker": docker.ROWS, "vagrant": vagrant.ROWS}
 _ROWS = {name: row for group in _GROUPS.values() for name, row in group.items()}
 _RESULTS = Path(__file__).parent / "results" / "latest.json"
 

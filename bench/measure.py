@@ -69,10 +69,15 @@ def _once(subject: Subject) -> float:
     return taken
 
 
-def measure(ours: Subject, others: Sequence[tuple[Subject, float | None]], *, runs: int) -> list[Figure]:
-    """Run all subjects in turn, so that a machine whose speed drifts drifts for all of them."""
+def measure(
+    ours: Subject, others: Sequence[tuple[Subject, float | None]], *, runs: int, warm: bool = True
+) -> list[Figure]:
+    """Run all subjects in turn, so that a machine whose speed drifts drifts for all of them.
+
+    Warm: each once before, uncounted. What is made from nothing can only be measured without that.
+    """
     subjects = [ours, *(subject for subject, _ in others)]
-    for subject in subjects:
+    for subject in subjects if warm else ():
         _once(subject)
     rounds = [[_once(subject) for subject in subjects] for _ in range(runs)]
     bars = [None, *(bar for _, bar in others)]

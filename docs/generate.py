@@ -23,8 +23,8 @@ comment, and a JSON Schema beside it that editors complete from.
 
 Services with `use` are servers of the catalogue, and services with `run` are processes of the project, on every
 backend. Services with `image` are containers: they need a container engine, also where the project itself is at venv
-level. The table `[docker]` holds what only containers can honour; other backends pass it over. The `vagrant` backend is
-planned and not there yet, so a spec that names it, or holds a table `[vagrant]`, is refused.
+level. The tables `[docker]` and `[vagrant]` hold what only containers, or only a machine of its own, can honour; other
+backends pass them over.
 
 ## Which files count
 
@@ -46,10 +46,10 @@ Each key names a variable; its value is a string or an integer. The value may ho
 
 | written | becomes |
 |---|---|
-| `{project.name}`, `{project.root}` | the project's name, its folder; in containers that is `/project` |
+| `{project.name}`, `{project.root}` | the project's name, its folder; in containers and machines that is `/project` |
 | `{ports.NAME.inside}` | the port that a program of the project should listen on |
 | `{ports.NAME.host}` | the port under which this machine reaches it; at venv level the same |
-| `{ports.NAME.bind}` | the address to listen on; in containers 0.0.0.0, published here on the one that the spec says |
+| `{ports.NAME.bind}` | the address to listen on; in containers 0.0.0.0, published here on the one that the spec says; in machines the one that the spec says |
 | `{services.NAME.url}` | how a client inside reaches the service, password included |
 | `{services.NAME.host}`, `.port`, `.user`, `.password`, `.name` | the parts of it; `name` is the database |
 | `${VAR}` | the variable VAR of this machine, which must be set |
@@ -57,7 +57,7 @@ Each key names a variable; its value is a string or an integer. The value may ho
 | `{{` and `}}` | a brace |
 
 `pass` is a list of names (`*` allowed) of variables of this machine that are let in. At venv level all of them are; in
-containers only these, and `TERM` and `COLORTERM`.
+containers and machines only these, and `TERM` and `COLORTERM`.
 
 `[env]` wins over `env_files`, and both win over the variables of this machine.
 
@@ -93,7 +93,8 @@ _VARIABLES = {
     "ENVMAN_LOCK_TIMEOUT": "how many seconds to wait for another envman in the same project; 600 unless set",
     "ENVMAN_NO_PROMPT": "any value: shells keep their own prompt",
     "ENVMAN_CACHE": "the folder for what can be made again",
-    "ENVMAN_TRUST": "folders that belong to other users and that you trust, separated as in PATH",
+    "ENVMAN_TRUST": "folders that belong to other users and that you trust, separated as in PATH; also changed files of the project that "
+    "Vagrant may carry out on this machine",
     "ENVMAN_INSTALLER": "`pip` installs without uv; nothing can be resolved or locked then",
     "NO_COLOR": "any value: no colours",
     "FORCE_COLOR": "any value: colours in a pipe too",

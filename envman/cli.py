@@ -182,6 +182,12 @@ def _complete_services(ctx: click.Context, param: click.Parameter, incomplete: s
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
+def _complete_backends(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from envman import backend
+
+    return [CompletionItem(name) for name in backend.registered() if name.startswith(incomplete)]
+
+
 @envman.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @_common(json=False, hides=_NO_QUESTION)
 @click.option("--no-up", is_flag=True, help="Use the environment as it is.")
@@ -237,6 +243,21 @@ def down(ctx: click.Context, /, volumes: bool, **flags: Any) -> int:
         return verb(request)
 
     return _answer(ctx, flags, checked)
+
+
+@envman.command()
+@_common()
+@click.option("--no-data", is_flag=True, help="Leave the data of services where it is.")
+@click.argument("backend_name", metavar="BACKEND", shell_complete=_complete_backends)
+@click.pass_context
+def switch(ctx: click.Context, /, *, backend_name: str, no_data: bool, **flags: Any) -> int:
+    """Move the project to another backend, with its data.
+
+    The new one is made and filled beside the old, which stays until all is there, and whenever anything fails.
+    """
+    from envman.verbs.switch import switch as verb
+
+    return _answer(ctx, flags, lambda request: verb(request, backend_name, data=not no_data))
 
 
 @envman.command()

@@ -13,6 +13,7 @@ class Goal(StrEnum):
 
     UP = "up"
     REFRESH = "refresh"  # up, with all made anew: newer parts of what the spec leaves open are taken
+    QUIET = "quiet"  # nothing of the project's own runs any more; its servers do
     DOWN = "down"
     DESTROY = "destroy"
     PURGE = "purge"  # to destroy, with the data of services

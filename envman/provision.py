@@ -77,7 +77,8 @@ def turn_folder(root: Path) -> Path:
     return Path(paths.data_folder()) / "turns" / digest([str(root)])[:24]
 
 
-def _claimed(project: Project) -> Project:
+def claimed(project: Project) -> Project:
+    """The project with its identity, made when it has none, and the passwords of its services."""
     try:
         own = identity.claim(project.root, project.name)
         passwords.ensure(own, [name for name, service in project.spec.services.items() if service.use])
@@ -123,36 +124,44 @@ def provision(request: Request, command: str, *, start: bool, announce: bool, go
     found = active.find(request)
     with turn.taken(turn_folder(found.project.root), command, request.console) as waited:
         # Whoever had the turn before may have changed everything.
-        found = replace(found, project=_claimed(active.read(request) if waited else found.project))
-        project, backend = found.project, found.backend
-        _require_lock(request, project)
-        folder = project.folder or Path(paths.data_folder())
-        observed = backend.observe(project, request.environ)
-        project, told = _with_ports(project, observed, request.console, request.environ)
-        inside.resolve(project, backend.viewpoint(project), request.environ)
-        plan = make_plan(project, backend, observed, start=start, goal=goal)
+        found = replace(found, project=claimed(active.read(request) if waited else found.project))
+        if found.project.memory.get("moving") and found.project.identity is not None:
+            from envman import moving  # which needs what stands here
+
+            moving.recover(request, found, found.project.identity)
+        done = bring_up(request, found, start=start, announce=announce, goal=goal)
+        return replace(done, seconds=time.perf_counter() - started)
+
+
+def bring_up(request: Request, found: Active, *, start: bool, announce: bool, goal: Goal = Goal.UP) -> Provisioned:
+    """The same, for whoever has the project's turn."""
+    project, backend = found.project, found.backend
+    _require_lock(request, project)
+    folder = project.folder or Path(paths.data_folder())
+    observed = backend.observe(project, request.environ)
+    project, told = _with_ports(project, observed, request.console, request.environ)
+    inside.resolve(project, backend.viewpoint(project), request.environ)
+    plan = make_plan(project, backend, observed, start=start, goal=goal)
+    found = replace(found, project=project)
+    if plan.steps:
+        removal.remember_use(project, backend.NAME)
+        (folder / ready.FILE).unlink(missing_ok=True)
+        if project.spec_file is not None:
+            generated.renew_schema(project.root, project.spec_file)
+        if announce:
+            _announce(request, found, plan, observed.target_python)
+        log = execute.open_log(folder, "up", inside.masker(project, request.environ))
+        Executor(request, project, backend, log).run(plan)
+        if project.source.kind is Kind.UV_LOCK:  # it may have been brought up to date on the way
+            project = replace(active.read(request), ports=project.ports)
+        project = _remembered(project)
         found = replace(found, project=project)
-        if plan.steps:
-            removal.remember_use(project, backend.NAME)
-            (folder / ready.FILE).unlink(missing_ok=True)
-            if project.spec_file is not None:
-                generated.renew_schema(project.root, project.spec_file)
-            if announce:
-                _announce(request, found, plan, observed.target_python)
-            log = execute.open_log(folder, "up", inside.masker(project, request.environ))
-            Executor(request, project, backend, log).run(plan)
-            if project.source.kind is Kind.UV_LOCK:  # it may have been brought up to date on the way
-                project = replace(active.read(request), ports=project.ports)
-            project = _remembered(project)
-            found = replace(found, project=project)
-            observed = backend.observe(project, request.environ)
-            _settle_python(project, observed)
-        if active.is_usual(request):
-            write_ready(found, observed)
-        told += [*found.passed_over, *found.unsupported, *_not_read(project)]
-        return Provisioned(
-            active=found, observed=observed, plan=plan, told=tuple(told), seconds=time.perf_counter() - started
-        )
+        observed = backend.observe(project, request.environ)
+        _settle_python(project, observed)
+    if active.is_usual(request):
+        write_ready(found, observed)
+    told += [*found.passed_over, *found.unsupported, *_not_read(project)]
+    return Provisioned(active=found, observed=observed, plan=plan, told=tuple(told), seconds=0.0)
 
 
 def _not_read(project: Project) -> list[Problem]:

@@ -10,11 +10,14 @@ from typing import NoReturn
 
 import pytest
 
+from tests.support import machines
 from tests.support.index import Index
+from tests.support.machines import Machine
 from tests.support.scratch import Scratch
 from tests.support.wheels import make_sdist, make_wheel
 
 NO_ENGINE = "unix:///nowhere/docker.sock"
+NO_PROVIDER = "nowhere"
 _MAY_START = ("shells", "docs", "engine", "support", "bench", "docker")
 
 
@@ -29,7 +32,9 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _starts_nothing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that does not say it works on a scratch project cannot start a process."""
-    if "scratch" in request.fixturenames or any(word in request.path.parts for word in _MAY_START):
+    if "scratch" in request.fixturenames or request.node.get_closest_marker("engine"):
+        return
+    if any(word in request.path.parts for word in _MAY_START):
         return
 
     def refuse(*_: object, **__: object) -> NoReturn:
@@ -80,5 +85,17 @@ def scratch(
     if request.node.get_closest_marker("engine") is None:
         # Whether this machine has an engine must make no difference.
         monkeypatch.setenv("DOCKER_HOST", NO_ENGINE)
+        monkeypatch.setenv("VAGRANT_DEFAULT_PROVIDER", NO_PROVIDER)
     os.environ.pop("VIRTUAL_ENV", None)
     return Scratch(tmp_path, index.url)
+
+
+@pytest.fixture(scope="session")
+def machine(tmp_path_factory: pytest.TempPathFactory, index: Index) -> Iterator[Machine]:
+    """The one virtual machine of all tests, whatever was done in it."""
+    machines.needs_virtual()
+    made = Machine(tmp_path_factory.mktemp("machine"), index.url)
+    try:
+        yield made
+    finally:
+        made.gone()

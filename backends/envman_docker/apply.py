@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from envman.backend import Job
-from envman.services.snapshots import RestoreData, SaveData
+from envman.services.snapshots import LookAtData, RestoreData, SaveData
 from envman.services.upgrades import BeginUpgrade
 from envman_docker import build, containers, finish, locking, remove
 from envman_docker.data import snapshot
@@ -29,6 +29,7 @@ _HANDLERS: Mapping[type, Callable[[Any, Job], str | None]] = {
     Finish: finish.finish,
     RemoveStack: remove.remove,
     SaveData: snapshot.save,
+    LookAtData: snapshot.look,
     RestoreData: snapshot.restore,
     BeginUpgrade: snapshot.upgrade,
 }

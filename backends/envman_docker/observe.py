@@ -292,7 +292,9 @@ def _state(findings: Findings, serving: Mapping[str, Serving], drift: Sequence[D
 def place(project: Project, observed: Observed) -> Mapping[str, str]:
     """What `enter` needs to find the container again."""
     findings: Findings = observed.detail
-    needed = [box.id for name, box in findings.boxes.items() if not _may_be_over(project, name, box)]
+    # What does not run now is not there yet: a setup hook comes before the processes that need it.
+    lives = {name: box for name, box in findings.boxes.items() if box.state == "running"}
+    needed = [box.id for name, box in lives.items() if not _may_be_over(project, name, box)]
     return {
         "engine": str(findings.engine),
         "project": naming.identity(project),

@@ -28,6 +28,9 @@ from envman_docker.operations import (
 def plan(project: Project, observed: Observed, goal: Goal) -> tuple[Step, ...]:
     """The steps to the goal."""
     findings: Findings = observed.detail
+    if goal is Goal.QUIET:
+        services = project.spec.services
+        return tuple(step for step in _stop(project, observed) if step.name in services and services[step.name].run)
     if goal is Goal.DOWN:
         return tuple(_stop(project, observed))
     if goal.removes:

@@ -184,7 +184,9 @@ def place(project: Project, observed: Observed) -> Mapping[str, str]:
     """What `enter` needs to find the machine again."""
     findings: Findings = observed.detail
     own = options.of(project.spec)
-    units = [f"{naming.UNIT}{name}.service" for name, service in project.spec.services.items() if not service.may_end]
+    # What does not run now is not there yet: a setup hook comes before the processes that need it.
+    lives = [name for name, one in observed.services.items() if one.state is State.RUNNING]
+    units = [f"{naming.UNIT}{name}.service" for name in lives if not project.spec.services[name].may_end]
     return {
         **guest.place(project),
         "watch": findings.provider.watched(naming.machine(project)) if findings.provider else "",

@@ -34,6 +34,8 @@ _GONE = (State.ABSENT, State.GHOST)
 def plan(project: Project, observed: Observed, goal: Goal) -> tuple[Step, ...]:
     """The steps to the goal."""
     findings: Findings = observed.detail
+    if goal is Goal.QUIET:
+        return tuple(services.quiet(project, findings))
     if goal is Goal.DOWN:
         return tuple(_stop(project, findings))
     if goal.removes:

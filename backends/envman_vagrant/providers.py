@@ -140,7 +140,11 @@ def choose(options: Options, environ: Mapping[str, str]) -> Provider:
         if lacking is not None:
             raise EngineMissing(lacking)
         return asked
-    tried = [one for one in _usual(environ) if not one.asked and _fits(one)]
+    told = environ.get("VAGRANT_DEFAULT_PROVIDER")
+    if told and told not in table():
+        message = f"VAGRANT_DEFAULT_PROVIDER says {told}, which is none of {', '.join(table())}"
+        raise EngineMissing(Problem(message=message, hint=f"unset it, or {_NAMED}"))
+    tried = [one for one in _usual(told) if not one.asked and _fits(one)]
     reasons: list[Problem] = []
     for one in tried:
         lacking = lacks(one, environ)
@@ -158,9 +162,8 @@ def choose(options: Options, environ: Mapping[str, str]) -> Provider:
 _NAMED = 'if Vagrant has one here: [vagrant] provider = "…"'
 
 
-def _usual(environ: Mapping[str, str]) -> list[Provider]:
+def _usual(told: str | None) -> list[Provider]:
     # Who told Vagrant which provider is theirs need not tell us.
-    told = environ.get("VAGRANT_DEFAULT_PROVIDER")
     return sorted(table().values(), key=lambda one: one.name != told)
 
 

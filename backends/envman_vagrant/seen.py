@@ -40,7 +40,8 @@ class Seen:
     def inventory(self) -> Mapping[str, str]:
         """The packages that were there when all was installed."""
         found = self._noted().get("packages")
-        return {str(name): str(version) for name, version in found.items()} if isinstance(found, dict) else {}
+        named = found.items() if isinstance(found, dict) else ()
+        return {installed.normal(str(name)): str(version) for name, version in named}
 
     @property
     def python(self) -> str:

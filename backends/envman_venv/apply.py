@@ -16,7 +16,7 @@ from envman.errors import EngineMissing, StepFailed
 from envman.files import remove_tree
 from envman.frozen import replace
 from envman.problem import Problem
-from envman.services.snapshots import RestoreData, SaveData
+from envman.services.snapshots import LookAtData, RestoreData, SaveData
 from envman.services.upgrades import BeginUpgrade, DumpData, ReadData, TakePlace
 from envman_venv import layout, marker, pip, template
 from envman_venv.marker import Marker
@@ -217,7 +217,8 @@ def _on_service(operation: Any, job: Job) -> str | None:
 
 
 _OF_SERVICES = (
-    FetchServer, StartService, StopService, SaveData, RestoreData, BeginUpgrade, DumpData, ReadData, TakePlace,
+    FetchServer, StartService, StopService, SaveData, RestoreData, LookAtData, BeginUpgrade, DumpData, ReadData,
+    TakePlace,
 )  # fmt: skip
 for _kind in _OF_SERVICES:
     _apply.register(_kind, _on_service)

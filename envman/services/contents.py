@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from envman.console import counted
 from envman.errors import StepFailed
-from envman.services import holding
+from envman.services import facts, holding, keys
 from envman.services.holding import Holding
 from envman.spec.recipe import Tool
 
@@ -37,6 +37,18 @@ def of(held: Holding) -> Contents:
     return {name: sorted(question("content", held, name)) for name in names}
 
 
+def carried(held: Holding) -> Contents:
+    """What goes along to another level; nothing where nobody knows how to ask."""
+    way = held.recipe.native.upgrade
+    if held.recipe.native.probe == "redis":
+        here = facts.on_host(held.job.project)[held.name]
+        return keys.of((here["host"], int(here["port"])), here["password"])
+    if way is None or way.ask is None or "content" not in way.questions:
+        return {}
+    names = (holding.of_project(held), *held.job.project.spec.services[held.name].databases)
+    return {name: sorted(question("content", held, name)) for name in names}
+
+
 def require_same(before: Contents, after: Contents) -> None:
     """Raises with the first differences."""
     one, other = _lines(before), _lines(after)
@@ -52,6 +64,8 @@ def _lines(found: Contents) -> set[str]:
 
 def summary(found: Contents) -> str:
     """The size of it, as people say it."""
+    if any(line.startswith(keys.KEYS) for lines in found.values() for line in lines):
+        return counted(sum(keys.count(lines) for lines in found.values()), "key")
     tables = [line for lines in found.values() for line in lines if line.startswith(_ROWS)]
-    rows = sum(int(line.rpartition("|")[2]) for line in tables)
+    rows = sum(int(line.replace("\t", "|").rpartition("|")[2]) for line in tables)
     return f"{counted(len(found), 'database')}, {counted(len(tables), 'table')}, {counted(rows, 'row')}"

@@ -32,19 +32,15 @@ def _postgres(address: tuple[str, int], facts: Mapping[str, str]) -> str | None:
 
 
 def _redis(address: tuple[str, int], facts: Mapping[str, str]) -> str | None:
-    answer = _talk(address, b"PING\r\n")
-    said = answer.decode("utf-8", "replace").strip()
-    return None if answer.startswith((b"+PONG", b"-NOAUTH")) else said or "it closed the connection"
-
-
-def _redis_data(address: tuple[str, int], facts: Mapping[str, str]) -> str | None:
-    # While it still reads its files it takes a password, and nothing else.
+    # While it still reads its files it takes a password, and nothing else; without one, nobody could tell.
     with socket.create_connection(address, timeout=_PATIENCE) as line:
-        line.sendall(f"AUTH {facts['password']}\r\n".encode())
-        line.recv(64)
+        if facts.get("password"):
+            line.sendall(f"AUTH {facts['password']}\r\n".encode())
+            line.recv(64)
         line.sendall(b"PING\r\n")
         answer = line.recv(64)
-    return None if answer.startswith(b"+PONG") else answer.decode("utf-8", "replace").strip()
+    said = answer.decode("utf-8", "replace").strip()
+    return None if answer.startswith(b"+PONG") else said or "it closed the connection"
 
 
 def _mysql(address: tuple[str, int], facts: Mapping[str, str]) -> str | None:
@@ -83,7 +79,6 @@ _PROBES: dict[str, Callable[[tuple[str, int], Mapping[str, str]], str | None]] =
     "http": _http,
     "postgres": _postgres,
     "redis": _redis,
-    "redis-data": _redis_data,
     "mysql": _mysql,
     "amqp": _greeting(b"\x01", b"AMQP\0\0\x09\x01"),
     "memcached": _greeting(b"VERSION", b"version\r\n"),

@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from envman.errors import EnvmanError, StepFailed
-from envman.files import content, readable_size, write_staged
+from envman.files import content, readable_size, write_json, write_staged
 from envman.problem import Problem
-from envman.services import holding, provide
+from envman.services import contents, holding, provide
 from envman.services.holding import Holding, major
 from envman.services.recipe import filled
 
@@ -112,3 +112,12 @@ def _require_same_major(held: Holding, files: Path) -> None:
                 key=f"services.{held.name}.version",
             )
         )
+
+
+def look(held: Holding, target: Path) -> str:
+    """Write down what the service holds, as far as it can be asked."""
+    if not held.runs():
+        raise StepFailed(Problem(message=f"{held.name} does not run, and cannot be asked", hint="envman up"))
+    found = contents.carried(held)
+    write_json(target, found)
+    return f"holds {contents.summary(found)}" if found else "its files"

@@ -58,6 +58,14 @@ class DeleteMachine:
 
 
 @frozen
+class LookAtData:
+    """Write into a file what a service that runs holds, as it says itself: what another level must hold as well."""
+
+    name: str
+    target: Path
+
+
+@frozen
 class Kept:
     """The data of one service."""
 

@@ -71,9 +71,7 @@ class Upgrade:
     """[recipes.NAME.native.upgrade]: how data of another major version becomes the server's own."""
 
     opens: bool = key(flag, False, doc="The server opens what an older major version wrote.", example="true")
-    probe: str | None = key(
-        choice(*PROBES, "redis-data"), None, doc="How it is asked whether it has read all.", example='"redis-data"'
-    )
+    probe: str | None = key(choice(*PROBES), None, doc="How it is asked whether it has read all.", example='"redis"')
     after: Tool | None = key(
         Table(Tool), None, doc="What has to be done once it has opened it.", example='{argv = ["mariadb-upgrade"]}'
     )

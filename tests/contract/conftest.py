@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from envman.backend import load, registered
-from tests.support import engines
+from tests.support import engines, machines
 from tests.support.scratch import Scratch
 
 SPEC = """\
@@ -46,7 +46,8 @@ def _free_port() -> int:
 def _levels() -> Iterator[object]:
     for name in sorted(registered()):
         # A level that variables lead to has an engine, and not every machine has that.
-        yield pytest.param(name, marks=pytest.mark.engine if load(name).DEPENDS else ())
+        marks = [pytest.mark.engine] if load(name).DEPENDS else []
+        yield pytest.param(name, marks=[*marks, pytest.mark.machine] if name == "vagrant" else marks)
 
 
 @pytest.fixture(params=_levels())
@@ -56,16 +57,36 @@ def level(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
-def shop(scratch: Scratch, level: str) -> Iterator[Scratch]:
-    """A small project on the backend under test, not up yet; what it made of engines goes at the end."""
+def _described(scratch: Scratch, level: str, more: str = "") -> None:
     scratch.write(
         {
-            "envman.toml": SPEC.format(backend=level, port=_free_port()),
+            "envman.toml": SPEC.format(backend=level, port=_free_port()) + more,
             "requirements.txt": "alpha==1.0\ngamma\nplatformed\n",
             "settings.env": "GREETING='from the file'\nONLY_IN_FILE=here\n",
             "data/one.txt": "1\n",
         }
     )
+
+
+@pytest.fixture
+def shop(request: pytest.FixtureRequest, scratch: Scratch, level: str) -> Iterator[Scratch]:
+    """A small project on the backend under test, not up yet; what it made of engines goes at the end."""
+    if level == "vagrant":  # to boot one takes longer than any test
+        machine = request.getfixturevalue("machine")
+        machine.bare()
+        _described(machine, level, machines.VIRTUAL)
+        yield machine
+        return
+    _described(scratch, level)
+    yield scratch
+    scratch.envman("destroy", "--yes", "--data")
+
+
+@pytest.fixture
+def fresh(scratch: Scratch, level: str) -> Iterator[Scratch]:
+    """The same, which is never on anything that was there before."""
+    if level == "vagrant":
+        machines.needs_container()
+    _described(scratch, level, machines.CONTAINER if level == "vagrant" else "")
     yield scratch
     scratch.envman("destroy", "--yes", "--data")

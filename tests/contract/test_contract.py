@@ -258,16 +258,16 @@ class TestHooks:
 class TestOwnership:
     """Two projects never meet; destroy leaves nothing."""
 
-    def test_destroy_leaves_the_folder_as_it_was(self, shop: Scratch) -> None:
+    def test_destroy_leaves_the_folder_as_it_was(self, fresh: Scratch) -> None:
         def tree() -> set[Path]:
-            return {path for path in shop.root.rglob("*") if path.name != "setup.log"}
+            return {path for path in fresh.root.rglob("*") if path.name != "setup.log"}
 
         before = tree()
-        shop.up()
-        assert shop.envman("destroy", "--yes").code == 0
+        fresh.up()
+        assert fresh.envman("destroy", "--yes").code == 0
         assert tree() == before
-        assert not any((shop.data / "projects").iterdir())
-        assert shop.status()["state"] == "absent"
+        assert not any((fresh.data / "projects").iterdir())
+        assert fresh.status()["state"] == "absent"
 
     def test_down_keeps_everything(self, shop: Scratch) -> None:
         shop.up()
@@ -277,32 +277,35 @@ class TestOwnership:
         assert _lines(shop, "setup.log") == 1
         assert shop.envman("run", "speak").out == "gamma speaks\n"
 
-    def test_two_folders_of_one_name_do_not_meet(self, shop: Scratch, tmp_path: Path) -> None:
-        twin = Scratch(tmp_path, shop.environ["UV_DEFAULT_INDEX"], name="elsewhere/shop")
+    def test_two_folders_of_one_name_do_not_meet(self, fresh: Scratch, tmp_path: Path) -> None:
+        twin = Scratch(tmp_path, fresh.environ["UV_DEFAULT_INDEX"], name="elsewhere/shop")
         twin.write(
             {
-                "envman.toml": (shop.root / "envman.toml").read_text(),
+                "envman.toml": (fresh.root / "envman.toml").read_text(),
                 "settings.env": "",
                 "requirements.txt": "alpha==2.0\n",
             }
         )
-        assert shop.up()["project"]["id"] != twin.up()["project"]["id"]
-        assert shop.installed()["alpha"] == "1.0"
-        assert twin.installed()["alpha"] == "2.0"
+        try:
+            assert fresh.up()["project"]["id"] != twin.up()["project"]["id"]
+            assert fresh.installed()["alpha"] == "1.0"
+            assert twin.installed()["alpha"] == "2.0"
+        finally:
+            assert twin.envman("destroy", "--yes", "--data").code == 0
 
 
 class TestStatus:
     """One shape on every backend."""
 
-    def test_the_document_has_the_promised_shape(self, shop: Scratch) -> None:
-        absent = shop.status()
+    def test_the_document_has_the_promised_shape(self, fresh: Scratch) -> None:
+        absent = fresh.status()
         assert absent["state"] == "absent"
-        shop.up()
-        found = shop.status()
+        fresh.up()
+        found = fresh.status()
         assert {"project", "backend", "state", "python", "packages", "services", "ports", "drift"} <= set(found)
         assert set(found["project"]) == {"name", "id", "root"}
         assert found["state"] == "running"
-        assert found["packages"] == len(shop.installed())
+        assert found["packages"] == len(fresh.installed())
         assert found["drift"] == []
 
     def test_drift_names_the_input_and_the_command(self, shop: Scratch) -> None:

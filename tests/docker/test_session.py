@@ -2,44 +2,28 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import pty
 import re
 import signal
-import struct
 import subprocess
 import sys
 import termios
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.docker.conftest import Make
+from tests.support.calls import ENVMAN, HOLDER, LISTENER, listening, run, sized, started
 from tests.support.containers import container, docker, processes, until
 from tests.support.proxy import Proxy
 from tests.support.scratch import Scratch
 from tests.support.terminal import Terminal
 
 pytestmark = pytest.mark.engine
-
-ENVMAN = (sys.executable, "-m", "envman", "run")
-# Tells that it listens, and what has reached it.
-LISTENER = """\
-import signal, sys, time
-def told(number, _):
-    print(signal.Signals(number).name, flush=True)
-    if number in (signal.SIGTERM, signal.SIGHUP):
-        raise SystemExit(3)
-for name in ("INT", "TERM", "HUP", "USR1"):
-    signal.signal(getattr(signal, "SIG" + name), told)
-print("ready", flush=True)
-time.sleep(60)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -56,27 +40,6 @@ def _nothing_stays(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "shop" in request.fixturenames:
         until(lambda: processes(request.getfixturevalue("shop")) == [], 5)
-
-
-def run(shop: Scratch, *words: str, data: bytes = b"", cwd: Path | None = None) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [*ENVMAN, *words], cwd=cwd or shop.root, env=shop.environ, input=data, capture_output=True, check=False
-    )
-
-
-@contextmanager
-def started(shop: Scratch, *words: str, **more: object) -> Iterator[subprocess.Popen[bytes]]:
-    named = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
-    call: subprocess.Popen[bytes] = subprocess.Popen([*ENVMAN, *words], cwd=shop.root, env=shop.environ, **named)  # type: ignore[call-overload]
-    try:
-        yield call
-    finally:
-        call.terminate()  # it takes with it what it runs inside, whatever a test has found
-        try:
-            call.wait(timeout=3)
-        except subprocess.TimeoutExpired:
-            call.kill()
-        call.communicate()
 
 
 class TestWords:
@@ -228,13 +191,9 @@ class TestOutput:
 class TestSignals:
     """What is sent to envman reaches the command, and nothing is left of it."""
 
-    def _listening(self, call: subprocess.Popen[bytes]) -> None:
-        assert call.stdout is not None
-        assert call.stdout.readline() == b"ready\n"
-
     def test_twice_ctrl_c_is_heard_twice(self, shop: Scratch) -> None:
         with started(shop, "python", "listen.py") as call:
-            self._listening(call)
+            listening(call)
             assert call.stdout is not None
             for _ in range(2):
                 call.send_signal(signal.SIGINT)
@@ -250,7 +209,7 @@ class TestSignals:
         # What a shell puts into the background ignores an interrupt, here as on this machine.
         behind = "sleep 60 &" if number in (signal.SIGTERM, signal.SIGHUP) else ""
         with started(shop, "sh", "-c", f"{behind} echo ready; sleep 60; true") as call:
-            self._listening(call)
+            listening(call)
             call.send_signal(number)
             assert call.wait(timeout=10) == 128 + number
             assert call.communicate()[1] == b""
@@ -280,14 +239,10 @@ class TestSignals:
             ["nohup", *ENVMAN, "sh", "-c", "echo ready; sleep 1; echo end"],
             cwd=shop.root, env=shop.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
-        self._listening(deaf)
+        listening(deaf)
         deaf.send_signal(signal.SIGHUP)
         said, _ = deaf.communicate(timeout=10)
         assert (said, deaf.returncode) == (b"end\n", 0)
-
-
-def _sized(descriptor: int, lines: int, columns: int) -> None:
-    fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
 
 class TestTerminal:
@@ -327,12 +282,12 @@ class TestTerminal:
 
     def test_the_size_at_first_and_when_it_changes(self, shop: Scratch) -> None:
         ours, theirs = pty.openpty()
-        _sized(ours, 33, 111)
+        sized(ours, 33, 111)
         show = "stty size; trap 'stty size; exit' WINCH; while :; do sleep 0.1; done"
         with started(shop, "sh", "-c", show, stdin=theirs, stdout=theirs, stderr=theirs) as call:
             shown = os.read(ours, 100)
             assert shown == b"33 111\r\n"
-            _sized(ours, 44, 99)
+            sized(ours, 44, 99)
             call.send_signal(signal.SIGWINCH)
             assert os.read(ours, 100) == b"44 99\r\n"
             assert call.wait(timeout=10) == 0
@@ -351,7 +306,7 @@ class TestTerminal:
 
     def test_a_terminal_that_goes_takes_it_along(self, shop: Scratch) -> None:
         ours, theirs = pty.openpty()
-        line = [sys.executable, "-c", _HOLDER, *ENVMAN, "sh", "-c", "echo ready; sleep 60; true"]
+        line = [sys.executable, "-c", HOLDER, *ENVMAN, "sh", "-c", "echo ready; sleep 60; true"]
         with subprocess.Popen(
             line, cwd=shop.root, env=shop.environ, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
         ) as call:
@@ -378,13 +333,6 @@ class TestTerminal:
         terminal.type("exit")
         terminal.close()
         assert (shop.root / "log").read_text(encoding="utf-8") == "one\ntwo\n"
-
-
-_HOLDER = """\
-import fcntl, os, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
 
 
 class TestLoss:

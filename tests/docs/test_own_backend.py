@@ -42,6 +42,7 @@ def test_it_is_found_used_and_destroyed(installed: Scratch) -> None:
     assert installed.envman("plan", "--json").result["steps"][0]["name"] == "home"
     assert installed.up()["state"] == "running"
     assert installed.up()["steps"] == []
+    assert installed.status()["backend"] == "home"
     show = ("run", "sh", "-c", "echo $HOME $WORD")
     home = installed.root / ".envman" / "home"
     assert installed.envman(*show).out == f"{home} inside\n"

@@ -140,6 +140,6 @@ def test_a_cache_that_still_reads_its_files_is_not_done(answer: bytes, ready: bo
 
         server = threading.Thread(target=serve)
         server.start()
-        why = probe.ask("redis-data", listener.getsockname()[:2], {"password": "x"})
+        why = probe.ask("redis", listener.getsockname()[:2], {"password": "x"})
         server.join(timeout=5)
     assert (why is None) == ready

@@ -7,7 +7,7 @@ from pathlib import Path
 from envman.backend import Job
 from envman.errors import StepFailed
 from envman.services import saving
-from envman.services.snapshots import RestoreData, SaveData
+from envman.services.snapshots import LookAtData, RestoreData, SaveData
 from envman.services.upgrades import BeginUpgrade
 from envman_docker import containers
 from envman_docker.data import volumes
@@ -17,6 +17,11 @@ from envman_docker.data.held import Held
 def save(operation: SaveData, job: Job) -> str:
     """Into an empty folder."""
     return saving.save(containers.held(operation.name, job), operation.target)
+
+
+def look(operation: LookAtData, job: Job) -> str:
+    """Write down what it holds."""
+    return saving.look(containers.held(operation.name, job), operation.target)
 
 
 def restore(operation: RestoreData, job: Job) -> str:

@@ -10,7 +10,7 @@ from envman.frozen import replace
 from envman.services import catalogue, facts, provide
 from envman.services.holding import major
 from envman.services.recipe import filled
-from envman.services.snapshots import RestoreData, SaveData
+from envman.services.snapshots import LookAtData, RestoreData, SaveData
 from envman.services.upgrades import BeginUpgrade
 from envman.spec.recipe import Recipe
 from envman_vagrant import connection, guest, view
@@ -170,6 +170,7 @@ HANDLERS: Mapping[type, Callable[[Any, Job], str | None]] = {
     Stop: stop,
     KeepData: kept.keep,
     SaveData: snapshot.save,
+    LookAtData: snapshot.look,
     RestoreData: snapshot.restore,
     BeginUpgrade: snapshot.upgrade,
 }

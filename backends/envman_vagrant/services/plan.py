@@ -61,6 +61,17 @@ def steps(project: Project, findings: Findings, goal: Goal, *, renewed: bool) ->
                 yield Step(name=name, title=_title(project, name), reason=why, operation=operation, after_setup=own)
 
 
+def quiet(project: Project, findings: Findings) -> Iterator[Step]:
+    """End the project's own processes, those that need others first."""
+    lives = findings.runs and findings.connected
+    for wave in order.waves(project.spec.services)[::-1]:
+        units = {name: findings.units.get(name) for name in wave if project.spec.services[name].run is not None}
+        due = tuple(name for name, unit in units.items() if lives and unit is not None and unit.runs)
+        if due:
+            title = f"stop {', '.join(due)}"
+            yield Step(name=due[0], title=title, reason="it was asked for", operation=Stop(names=due))
+
+
 def keeping(project: Project, findings: Findings) -> Iterator[Step]:
     """What has to be brought out of a machine before it goes."""
     for name, unit in findings.units.items():

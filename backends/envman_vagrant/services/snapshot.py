@@ -5,7 +5,7 @@ from __future__ import annotations
 from envman.backend import Job
 from envman.errors import StepFailed
 from envman.services import holding, saving
-from envman.services.snapshots import RestoreData, SaveData
+from envman.services.snapshots import LookAtData, RestoreData, SaveData
 from envman.services.upgrades import BeginUpgrade
 from envman_vagrant.services import held, majors
 
@@ -16,6 +16,11 @@ def save(operation: SaveData, job: Job) -> str:
     if holding.by_dump(found.recipe) and found.is_foreign():
         found = held.held(operation.name, job, found.wrote())
     return saving.save(found, operation.target)
+
+
+def look(operation: LookAtData, job: Job) -> str:
+    """Write down what it holds."""
+    return saving.look(held.held(operation.name, job), operation.target)
 
 
 def restore(operation: RestoreData, job: Job) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from envman.backend import Job
 from envman.services import saving
-from envman.services.snapshots import RestoreData, SaveData
+from envman.services.snapshots import LookAtData, RestoreData, SaveData
 from envman.services.upgrades import BeginUpgrade, DumpData, ReadData, TakePlace
 from envman_venv.services import apply, boxed, tools, upgrade
 from envman_venv.services.operations import FetchServer, StartService, StopService
@@ -16,6 +16,11 @@ from envman_venv.services.operations import FetchServer, StartService, StopServi
 def _save(operation: SaveData, job: Job) -> str:
     here = boxed if boxed.is_chosen(operation.name, job) else tools
     return saving.save(here.held(operation.name, job), operation.target)
+
+
+def _look(operation: LookAtData, job: Job) -> str:
+    here = boxed if boxed.is_chosen(operation.name, job) else tools
+    return saving.look(here.held(operation.name, job), operation.target)
 
 
 def _restore(operation: RestoreData, job: Job) -> str:
@@ -29,6 +34,7 @@ _HANDLERS: Mapping[type, Callable[[Any, Job], str]] = {
     StartService: apply.start,
     StopService: apply.stop,
     SaveData: _save,
+    LookAtData: _look,
     RestoreData: _restore,
     BeginUpgrade: upgrade.begin,
     DumpData: upgrade.dump,

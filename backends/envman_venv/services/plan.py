@@ -26,7 +26,11 @@ def plan(
     steps = [_stop(name, gone, "the spec no longer has it") for name in gone]
     if not goal.builds:
         for wave in order.waves(project.spec.services)[::-1]:
-            due = tuple(name for name in wave if name in alive)
+            due = tuple(
+                name
+                for name in wave
+                if name in alive and (goal is not Goal.QUIET or project.spec.services[name].run is not None)
+            )
             steps += [_stop(name, due, "it was asked for") for name in due]
         return tuple(steps)
     for wave in order.waves(project.spec.services):

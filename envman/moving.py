@@ -1,0 +1,224 @@
+"""Moving a project to another backend: the new one is made and filled beside the old, which stays until then."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from envman import backend, execute, identity, inside, ready, removal
+from envman.active import Active
+from envman.backend import Backend, Observed, State
+from envman.errors import StepFailed
+from envman.execute import Executor
+from envman.files import read_json, remove_tree
+from envman.frozen import frozen, replace
+from envman.identity import Identity
+from envman.plan import Goal, Plan, Step
+from envman.project import Project
+from envman.request import Request
+from envman.services import catalogue, containers, contents, facts
+from envman.services.snapshots import LookAtData, RestoreData, SaveData
+
+MOVING = "moving"  # under which an unfinished move is remembered, and where it goes
+ANCESTORS = "ancestors"  # under which the backends are remembered whose data was carried away from them
+_STAGING = ".moving"  # beside the data of services, whose names have no dot
+
+
+@frozen
+class Side:
+    """One of the two backends, with the project as it is there."""
+
+    request: Request
+    project: Project
+    backend: Backend
+
+    def observe(self) -> Observed:
+        """What is there now."""
+        return self.backend.observe(self.project, self.request.environ)
+
+    def steps(self, goal: Goal) -> tuple[Step, ...]:
+        """What has to be done for a goal."""
+        return self.backend.plan(self.project, self.observe(), goal)
+
+    def carry_out(self, steps: Sequence[Step], goal: Goal = Goal.UP) -> None:
+        """Do it."""
+        if not steps or self.project.folder is None:
+            return
+        if goal.builds:
+            removal.remember_use(self.project, self.backend.NAME)
+        log = execute.open_log(self.project.folder, "switch", inside.masker(self.project, self.request.environ))
+        plan = Plan(backend=self.backend.NAME, goal=goal, steps=tuple(steps))
+        Executor(self.request, self.project, self.backend, log).run(plan)
+
+
+@frozen
+class Move:
+    """From where to where, and what goes along."""
+
+    old: Side
+    new: Side  # on ports that nobody else has, until all is there
+    own: Identity
+    carried: tuple[str, ...]  # services whose data goes along
+    shared: tuple[str, ...]  # services that both backends have in the same container
+    stays: tuple[str, ...]  # services with data that no tool of ours can carry
+
+    @property
+    def staging(self) -> Path:
+        """Where the data is on its way."""
+        return self.own.data / _STAGING
+
+
+def prepare(request: Request, found: Active, own: Identity, target: Backend, *, data: bool) -> Move:
+    """Look at both sides; nothing is done yet."""
+    project = found.project
+    old = Side(request=request, project=project, backend=found.backend)
+    new = Side(request=request, project=_on_spare_ports(project), backend=target)
+    there = old.observe().services
+    keeping = [name for name in project.spec.services if _keeps(project, name)]
+    has = [name for name in keeping if name in there and there[name].state is not State.ABSENT]
+    shared = tuple(name for name, one in there.items() if _is_shared(project, name, old, new, one.source))
+    images = tuple(name for name, one in project.spec.services.items() if one.image and name in there)
+    return Move(
+        old=old,
+        new=new,
+        own=own,
+        carried=tuple(name for name in has if name not in shared) if data else (),
+        shared=shared,
+        stays=images if data else (*has, *images),
+    )
+
+
+def _keeps(project: Project, name: str) -> bool:
+    recipe = catalogue.of(project.spec, name)
+    return recipe is not None and recipe.keeps
+
+
+def _is_shared(project: Project, name: str, old: Side, new: Side, source: str) -> bool:
+    """Whether the other backend takes its servers as containers from this one: then there is one for both."""
+    offered = containers.offered()
+    recipe = catalogue.of(project.spec, name)
+    if offered is None or recipe is None:
+        return False
+    name_of_both, _ = offered
+    if name_of_both == new.backend.NAME:
+        return source == "container"
+    if name_of_both != old.backend.NAME:
+        return False
+    version = project.spec.services[name].version or recipe.versions[0]
+    offers = new.backend.offers(recipe, new.request.environ)
+    return any(one.version == version and one.source == "container" for one in offers)
+
+
+def _on_spare_ports(project: Project) -> Project:
+    """On ports that are free now; those that the old one serves stay its own until it ends."""
+    names = [*project.spec.ports, *(facts.port_name(name) for name in project.spec.services)]
+    with ExitStack() as held:
+        found: dict[str, int] = {}
+        for name in names:
+            probe = held.enter_context(socket.socket())
+            probe.bind((facts.HOST, 0))
+            found[name] = probe.getsockname()[1]
+    return replace(project, ports=found)
+
+
+def begin(move: Move) -> None:
+    """From here on a kill leaves a note, by which the next command knows what is half made."""
+    remove_tree(move.staging)
+    identity.remember(move.own, **{MOVING: move.new.backend.NAME})
+
+
+def build(move: Move) -> None:
+    """Make the new one, with its servers and without the project's own processes: those of the old still run."""
+    steps = [step for step in move.new.steps(Goal.UP) if not step.after_setup and step.name not in move.shared]
+    move.new.carry_out(steps)
+
+
+def carry(move: Move) -> Mapping[str, str]:
+    """Bring the data over and see that all of it is there; what it was, by service."""
+    if not move.carried:
+        return {}
+    old, new = move.old, move.new
+    old.carry_out(old.steps(Goal.QUIET), Goal.QUIET)
+    old.carry_out([step for step in old.steps(Goal.UP) if not step.after_setup])  # whoever is to be asked has to run
+    _note_ancestor(move, new.backend.NAME)  # from here on what it has is a copy
+    told: dict[str, str] = {}
+    for name in move.carried:
+        place = move.staging / name
+        place.mkdir(parents=True, mode=0o700)
+        before, after = move.staging / f"{name}.before.json", move.staging / f"{name}.after.json"
+        old.carry_out([_step(name, "look at it", LookAtData(name=name, target=before))])
+        old.carry_out([_step(name, "bring it out", SaveData(name=name, target=place))])
+        new.carry_out([_step(name, "bring it in", RestoreData(name=name, source=place))])
+        new.carry_out([_step(name, "compare it", LookAtData(name=name, target=after))])
+        one, other = read_json(before), read_json(after)
+        contents.require_same(one, other)
+        told[name] = contents.summary(one) if one else "its files"
+        remove_tree(place)
+    # What the setup did was done for other data.
+    identity.remember(move.own, data=os.urandom(8).hex())
+    return told
+
+
+def _note_ancestor(move: Move, added: str, *gone: str) -> None:
+    known = identity.recall(move.own).get(ANCESTORS)
+    before = {str(name) for name in known} if isinstance(known, list) else set()
+    identity.remember(move.own, **{ANCESTORS: sorted((before | {added}) - set(gone))})
+
+
+def _step(name: str, title: str, operation: object) -> Step:
+    return Step(name=name, title=title, reason="the project moves", operation=operation)
+
+
+def leave(move: Move) -> None:
+    """The old one ends, and its ports are free; then the new one is what `up` means."""
+    (move.own.folder / ready.FILE).unlink(missing_ok=True)
+    shared = [step for step in move.old.steps(Goal.DOWN) if step.name not in move.shared]
+    move.old.carry_out(shared, Goal.DOWN)
+
+
+def settle(move: Move) -> None:
+    """From now on the developer's choice is the new one."""
+    old, new = move.old.backend.NAME, move.new.backend.NAME
+    if move.carried:
+        _note_ancestor(move, old, new)
+    identity.remember(move.own, **{MOVING: "", "backend": new})
+    remove_tree(move.staging)
+
+
+def give_up(move: Move) -> None:
+    """What was made of the new one stops; the old one is as it was, but for its own processes."""
+    try:
+        move.new.carry_out([step for step in move.new.steps(Goal.DOWN) if step.name not in move.shared], Goal.DOWN)
+    finally:
+        identity.remember(move.own, **{MOVING: ""})
+        remove_tree(move.staging)
+
+
+def recover(request: Request, found: Active, own: Identity) -> None:
+    """After a move that was killed: what is half made of the new one stops, as far as it can be asked."""
+    name = identity.recall(own).get(MOVING)
+    if not isinstance(name, str) or name not in backend.registered():
+        return
+    target = backend.load(name)
+    if target.missing(request.environ):
+        return
+    request.console.say(f"a move to {name} was not finished: what was made there is stopped")
+    give_up(prepare(request, found, own, target, data=False))
+
+
+def has_own_data(move: Move) -> bool:
+    """Whether the new one was in use before, and nobody carried its data on from there."""
+    known, used = identity.recall(move.own).get(ANCESTORS), move.old.project.memory.get("backends")
+    name = move.new.backend.NAME
+    return isinstance(used, list) and name in used and not (isinstance(known, list) and name in known)
+
+
+def require_able(move: Move) -> None:
+    """Raises when a service cannot be on the new side: before anything is touched."""
+    move.new.steps(Goal.UP)
+    missing = [name for name in move.carried if catalogue.of(move.new.project.spec, name) is None]
+    if missing:
+        raise StepFailed(f"{missing[0]} is no server of the catalogue")
