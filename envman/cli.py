@@ -189,14 +189,20 @@ def _complete_backends(ctx: click.Context, param: click.Parameter, incomplete: s
 
 
 @envman.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@_common(json=False, hides=_NO_QUESTION)
+@_common(hides=_NO_QUESTION)
 @click.option("--no-up", is_flag=True, help="Use the environment as it is.")
+@click.option(
+    "--everywhere", is_flag=True, help="On every backend that this machine can run: a matrix of what came of it."
+)
+@click.option("--junit", metavar="FILE", help="With --everywhere: the matrix as JUnit XML.")
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="CMD...", shell_complete=_complete_words)
 @click.pass_context
-def run(ctx: click.Context, /, no_up: bool, words: tuple[str, ...], **flags: Any) -> int:
+def run(
+    ctx: click.Context, /, *, no_up: bool, everywhere: bool, junit: str | None, words: tuple[str, ...], **flags: Any
+) -> int:
     """Run a task or a program inside.
 
-    After -- it is always the program, even where a task has its name.
+    After -- it is always the program, even where a task has its name. --json is for --everywhere alone.
     """
     from envman.verbs.run import check_words
     from envman.verbs.run import run as verb
@@ -206,9 +212,22 @@ def run(ctx: click.Context, /, no_up: bool, words: tuple[str, ...], **flags: Any
 
     def checked(request: Request) -> int:
         check_words(words)
+        if junit is not None or request.json:
+            flag = "--json" if request.json else "--junit"
+            raise UsageError(
+                Problem(message=f"{flag} needs --everywhere", hint="the output of run is the command's own")
+            )
         return verb(request, words, up=not no_up, program=program)
 
-    return _enter(ctx, flags, checked)
+    def on_all(request: Request) -> Answer:
+        from envman.verbs.everywhere import run_everywhere
+
+        check_words(words)
+        if no_up:
+            raise UsageError(Problem(message="--everywhere brings up what is not", hint="leave out --no-up"))
+        return run_everywhere(request, words, program=program, junit=junit)
+
+    return _answer(ctx, flags, on_all) if everywhere else _enter(ctx, flags, checked)
 
 
 def _separated(words: Sequence[str]) -> bool:
@@ -258,6 +277,22 @@ def switch(ctx: click.Context, /, *, backend_name: str, no_data: bool, **flags: 
     from envman.verbs.switch import switch as verb
 
     return _answer(ctx, flags, lambda request: verb(request, backend_name, data=not no_data))
+
+
+@envman.command()
+@_common(hides=_NO_QUESTION)
+@click.option("--all", "everything", is_flag=True, help="Show what is the same as well.")
+@click.argument("one", metavar="BACKEND", shell_complete=_complete_backends)
+@click.argument("other", metavar="BACKEND", shell_complete=_complete_backends)
+@click.pass_context
+def diff(ctx: click.Context, /, *, one: str, other: str, everything: bool, **flags: Any) -> int:
+    """What two backends give this project, side by side.
+
+    The exit code is 1 when something differs that is promised to be the same; those lines end with "!".
+    """
+    from envman.verbs.diff import diff as verb
+
+    return _answer(ctx, flags, lambda request: verb(request, one, other, everything=everything))
 
 
 @envman.command()

@@ -75,18 +75,19 @@ def prepare(request: Request, found: Active, own: Identity, target: Backend, *, 
     """Look at both sides; nothing is done yet."""
     project = found.project
     old = Side(request=request, project=project, backend=found.backend)
-    new = Side(request=request, project=_on_spare_ports(project), backend=target)
+    new = Side(request=request, project=project, backend=target)
     there = old.observe().services
+    both = shared(old, new)
+    new = replace(new, project=on_spare_ports(project, both))
     keeping = [name for name in project.spec.services if _keeps(project, name)]
     has = [name for name in keeping if name in there and there[name].state is not State.ABSENT]
-    shared = tuple(name for name, one in there.items() if _is_shared(project, name, old, new, one.source))
     images = tuple(name for name, one in project.spec.services.items() if one.image and name in there)
     return Move(
         old=old,
         new=new,
         own=own,
-        carried=tuple(name for name in has if name not in shared) if data else (),
-        shared=shared,
+        carried=tuple(name for name in has if name not in both) if data else (),
+        shared=both,
         stays=images if data else (*has, *images),
     )
 
@@ -96,8 +97,13 @@ def _keeps(project: Project, name: str) -> bool:
     return recipe is not None and recipe.keeps
 
 
+def shared(old: Side, new: Side) -> tuple[str, ...]:
+    """The services that both have in the same container: one of them takes its servers from the other."""
+    there = old.observe().services
+    return tuple(name for name, one in there.items() if _is_shared(old.project, name, old, new, one.source))
+
+
 def _is_shared(project: Project, name: str, old: Side, new: Side, source: str) -> bool:
-    """Whether the other backend takes its servers as containers from this one: then there is one for both."""
     offered = containers.offered()
     recipe = catalogue.of(project.spec, name)
     if offered is None or recipe is None:
@@ -112,16 +118,17 @@ def _is_shared(project: Project, name: str, old: Side, new: Side, source: str) -
     return any(one.version == version and one.source == "container" for one in offers)
 
 
-def _on_spare_ports(project: Project) -> Project:
-    """On ports that are free now; those that the old one serves stay its own until it ends."""
-    names = [*project.spec.ports, *(facts.port_name(name) for name in project.spec.services)]
+def on_spare_ports(project: Project, but: Sequence[str] = ()) -> Project:
+    """On ports that are free now, but for some services: those of the other side stay its own."""
+    kept = [facts.port_name(name) for name in but]
+    names = [*project.spec.ports, *(facts.port_name(name) for name in project.spec.services if name not in but)]
     with ExitStack() as held:
         found: dict[str, int] = {}
         for name in names:
             probe = held.enter_context(socket.socket())
             probe.bind((facts.HOST, 0))
             found[name] = probe.getsockname()[1]
-    return replace(project, ports=found)
+    return replace(project, ports={**found, **{name: project.ports[name] for name in kept if name in project.ports}})
 
 
 def begin(move: Move) -> None:

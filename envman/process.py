@@ -127,6 +127,40 @@ def stream(
     return Completed(argv, child.returncode, "".join(said))
 
 
+def together(
+    commands: Sequence[tuple[Sequence[str], Mapping[str, str], str]],
+) -> list[tuple[Completed, float]]:
+    """Run commands at the same time, each with its variables and folder; how each ended, and its seconds."""
+    import threading
+    import time
+
+    def read(child: subprocess.Popen[str], said: list[str], seconds: list[float], began: float) -> None:
+        said.extend(child.stdout or ())
+        child.wait()
+        seconds.append(time.monotonic() - began)
+
+    running = []
+    try:
+        for argv, env, cwd in commands:
+            child = _start(argv, env, cwd, merge=True, told=False)
+            said: list[str] = []
+            seconds: list[float] = []
+            reader = threading.Thread(target=read, args=(child, said, seconds, time.monotonic()))
+            reader.start()
+            running.append((child, said, seconds, reader))
+        for _, _, _, reader in running:
+            reader.join()
+    except BaseException:
+        for child, _, _, reader in running:
+            _end(child)
+            reader.join()
+        raise
+    return [
+        (Completed(argv, child.returncode, "".join(said)), seconds[0])
+        for (argv, _, _), (child, said, seconds, _) in zip(commands, running, strict=True)
+    ]
+
+
 def _tell(stream: IO[str], text: str) -> None:
     try:
         stream.write(text)

@@ -8,9 +8,10 @@ from typing import Any
 
 from envman.backend import Job
 from envman.services.snapshots import DeleteMachine, RestoreMachine, SaveMachine
-from envman_vagrant import environment, machine, system, whole
+from envman_vagrant import copying, environment, machine, system, whole
 from envman_vagrant.operations import (
     Connect,
+    CopyFolder,
     InstallPackages,
     MakeEnvironment,
     PrepareSystem,
@@ -28,6 +29,7 @@ _HANDLERS: Mapping[type, Callable[[Any, Job], str | None]] = {
     RemoveMachine: machine.remove,
     Provision: machine.provision,
     PrepareSystem: system.prepare,
+    CopyFolder: copying.carry_out,
     ResolveInside: environment.resolved,
     MakeEnvironment: environment.make,
     InstallPackages: environment.install,

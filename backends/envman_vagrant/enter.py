@@ -20,6 +20,11 @@ def alive(place: Mapping[str, str], environ: Mapping[str, str]) -> bool:
     """Whether the machine runs and is connected, and the project's units run in it."""
     if not ssh.is_open(place):
         return False
+    if place.get("copied"):
+        from envman_vagrant import folder
+
+        if not folder.is_carried(place):
+            return False
     if not place.get("units"):
         return True
     from envman_vagrant.session import Session

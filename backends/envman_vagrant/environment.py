@@ -20,7 +20,7 @@ from envman.files import content, remove_tree
 from envman.frozen import replace
 from envman.network import indexes, proxies
 from envman.problem import Problem
-from envman_vagrant import connection, folder, guest, machine, naming, places
+from envman_vagrant import connection, copying, guest, naming, places
 from envman_vagrant.operations import InstallPackages, MakeEnvironment, ResolveInside
 
 GENERATION = f"{naming.VENV}/.envman-generation"
@@ -69,7 +69,7 @@ def resolved(operation: ResolveInside, job: Job) -> str | None:
 def install(operation: InstallPackages, job: Job) -> str | None:
     """Third parties from the locks, then what stands in the project's folder."""
     project = job.project
-    folder.push(_copying(job), job.environ)
+    copying.carry(job)
     with _inside(job) as within:
         locks = resolve.artefacts(within, operation.python, "")
         names = _carry(job, locks)
@@ -172,22 +172,16 @@ def _inside(job: Job) -> Iterator[Job]:
     root = str(job.project.root)
 
     def run(arguments: Sequence[str]) -> process.Completed:
-        place = _copying(job)
-        folder.push(place, job.environ)
+        copying.carry(job)
         words = " ".join(shlex.quote(word.replace(root, naming.ROOT)) for word in arguments)
         with supplied(job) as variables:
             done = guest.attempt(
                 job, f"cd {naming.ROOT}; {naming.UV} {words}", root=False, variables=_without(variables)
             )
-        folder.pull(place, job.environ)
+        copying.carry(job, made_there=True)
         return done
 
     yield replace(job, uv=run)
-
-
-def _copying(job: Job) -> dict[str, str]:
-    kind = machine.kind(job).folder.kind
-    return {**guest.place(job.project), **folder.place(job.project, kind), "root": str(job.project.root)}
 
 
 def _without(variables: Mapping[str, str]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The project's folder, where it is copied into the machine: before and after every command. On the hot path."""
 
-# Whether anything changed is told by a digest of names, sizes, times and modes: of the folder here, and of the one there.
-# Only when one of them is another one than before is looked at what changed, in `copying`.
+# Whether anything changed is told by a digest of names, sizes, times and modes: of the folder here, and of the one
+# there. Only when one of them is another one than before is looked at what changed, in `copying`.
 from __future__ import annotations
 
 import os
@@ -10,7 +10,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from envman.project import Project
 
@@ -29,7 +29,8 @@ OWN = (
 GENERATED = ".envman"
 GIT = ".git"
 
-# What is known of a file: equal where two are, as far as that can be told without reading them. Folders end with a slash.
+# What is known of each file, by its name: equal where two are, as far as that can be told without reading them. The
+# names of folders end with a slash.
 Stamps = dict[str, str]
 FOLDER = "/"
 
@@ -77,7 +78,9 @@ def push(place: Mapping[str, str], environ: Mapping[str, str]) -> bool:
         return True
     from envman_vagrant import copying
 
-    return _told(copying.bring(place, environ))
+    worked, said = copying.bring(place, environ)
+    tell(said)
+    return worked
 
 
 def pull(place: Mapping[str, str], environ: Mapping[str, str]) -> None:
@@ -87,13 +90,12 @@ def pull(place: Mapping[str, str], environ: Mapping[str, str]) -> None:
     from envman_vagrant import copying
 
     if not copying.is_as_before(place, environ):
-        _told(copying.bring(place, environ))
+        tell(copying.bring(place, environ)[1])
 
 
-def _told(done: tuple[bool, list[str]]) -> bool:
-    for line in done[1]:
-        sys.stderr.write(f"{line}\n")
-    return done[0]
+def tell(said: Sequence[str]) -> None:
+    """Say it to the user, beside what the command says."""
+    sys.stderr.write("".join(f"{line}\n" for line in said))
 
 
 def look(root: str, left: tuple[str, ...]) -> tuple[Stamps, str]:

@@ -12,7 +12,7 @@ from envman.files import read_json, remove_tree, write_json
 from envman.frozen import frozen
 from envman.problem import Problem
 from envman.project import Project
-from envman_vagrant import connection, naming, options, places, providers, states, trust, vagrantfile
+from envman_vagrant import connection, copying, naming, options, places, providers, states, trust, vagrantfile
 from envman_vagrant.driver import Address, Driver
 from envman_vagrant.operations import Connect, Provision, RemoveMachine, Start, StartMachine, StopMachine
 from envman_vagrant.providers import Folder, Provider
@@ -169,6 +169,7 @@ def provision(operation: Provision, job: Job) -> str | None:
 
 def stop(operation: StopMachine, job: Job) -> str | None:
     """End it, or let it sleep."""
+    copying.last(job)
     connection.close(job.project, job.environ)
     vagrant = driver(job, kind(job).provider)
     if operation.suspend:

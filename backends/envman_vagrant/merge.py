@@ -26,9 +26,7 @@ class Decision:
         return not (self.push or self.pull or self.remove_here or self.remove_there or self.conflicts)
 
 
-def decide(
-    before: Mapping[str, str], here: Mapping[str, str], there: Mapping[str, str], *, trusted: bool
-) -> Decision:
+def decide(before: Mapping[str, str], here: Mapping[str, str], there: Mapping[str, str], *, trusted: bool) -> Decision:
     """The least that makes both sides the same.
 
     A machine that has begun anew since the last time is not trusted: what differs there may be older, or half written.

@@ -42,6 +42,7 @@ class Findings:
     machine: str = ""
     loaded: str = ""  # a digest of what it was started with
     inputs: str = ""  # the same, of what the spec says now
+    carried: bool = True  # whether the folder is there as it is here, where it is copied
     system: str = ""  # a digest of what stands below the packages
     provision: str = ""  # of what the project itself provisions it with
     connected: bool = False
@@ -114,6 +115,7 @@ def _findings(project: Project, environ: Mapping[str, str]) -> Findings:
         machine=name,
         loaded=machine.loaded(project, name),
         inputs=inputs,
+        carried=folder.is_carried({**folder.place(project, made.folder.kind), "root": str(project.root)}),
         system=system.inputs(project, environ),
         provision=vagrantfile.provision_inputs(project),
         connected=inside is not None,

@@ -38,6 +38,11 @@ class PrepareSystem:
 
 
 @frozen
+class CopyFolder:
+    """Bring what changed in the project's folder there, and what was made there back."""
+
+
+@frozen
 class Provision:
     """Let Vagrant carry out the project's own provisioners."""
 

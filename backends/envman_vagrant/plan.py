@@ -11,10 +11,11 @@ from envman.frozen import replace
 from envman.plan import Goal, Step
 from envman.problem import Problem
 from envman.project import Project
-from envman_vagrant import naming, options, view
+from envman_vagrant import folder, naming, options, view
 from envman_vagrant.observe import Findings
 from envman_vagrant.operations import (
     Connect,
+    CopyFolder,
     InstallPackages,
     MakeEnvironment,
     PrepareSystem,
@@ -67,6 +68,8 @@ def _below(project: Project, findings: Findings, *, afresh: bool) -> Iterator[St
         reason = "it was asked for" if afresh else "what it is made from changed" if "system" in found.notes else ""
         operation = PrepareSystem(inputs=findings.system)
         yield Step(name="system", title=title, reason=reason or "not there yet", operation=operation)
+    if created or not findings.carried:
+        yield from _folder(findings)
     if findings.provision and (created or found.notes.get("provision") != findings.provision):
         yield Step(
             name="provision",
@@ -97,6 +100,12 @@ def _below(project: Project, findings: Findings, *, afresh: bool) -> Iterator[St
             operation=InstallPackages(python=python),
             renews=True,
         )
+
+
+def _folder(findings: Findings) -> Iterator[Step]:
+    if not folder.is_live(findings.kind):
+        reason = "the machine is new" if findings.state in _GONE else "it changed"
+        yield Step(name="folder", title="copied", reason=reason, operation=CopyFolder())
 
 
 def _lacks(findings: Findings) -> bool:

@@ -143,7 +143,7 @@ def choose(options: Options, environ: Mapping[str, str]) -> Provider:
     told = environ.get("VAGRANT_DEFAULT_PROVIDER")
     if told and told not in table():
         message = f"VAGRANT_DEFAULT_PROVIDER says {told}, which is none of {', '.join(table())}"
-        raise EngineMissing(Problem(message=message, hint=f"unset it, or {_NAMED}"))
+        raise EngineMissing(Problem(message=message, hint='unset it, or say it here: [vagrant] provider = "…"'))
     tried = [one for one in _usual(told) if not one.asked and _fits(one)]
     reasons: list[Problem] = []
     for one in tried:

@@ -26,8 +26,10 @@ for _envman_unit in {units}; do
 done
 """
 # ssh would tell of a command that a signal has ended as of a failure of its own: a shell waits for it, and says
-# 128 + n. It hears the signals of its group, and what it says itself of the end nobody needs.
-_WAITING = "sh -c 'trap : INT TERM HUP QUIT; exec 3>&2 2>/dev/null; (exec {program} 2>&3 3>&-); exit $?'"
+# 128 + n. It hears the signals of its group, and what it says itself of the end nobody needs. Where a terminal has
+# gone, the shell has to end at once: only then the others in there are told.
+_WAITING = "sh -c 'trap : {heard}; exec 3>&2 2>/dev/null; (exec {program} 2>&3 3>&-); exit $?'"
+_ENDS = (signal.SIGTERM, signal.SIGHUP)  # of ssh itself, and so of the terminal inside
 
 
 class Gone(OSError):
@@ -90,18 +92,27 @@ class Session:
     def _with_terminal(self, text: str) -> int:
         # ssh makes it raw, and carries keys and sizes; what ends our terminal ends the one inside.
         before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGQUIT)}
+        ended: list[int] = []
         try:
-            child = process.begin(self._words(naming.ENTER_ON_TERMINAL, "-t"), self._told(text))
-            signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
+            # No key is ssh's own.
+            words = self._words("INT TERM QUIT", naming.ENTER_ON_TERMINAL, "-t", "-e", "none")
+            child = process.begin(words, self._told(text))
+
+            def end(number: int, _: FrameType | None) -> None:
+                ended.append(number)
+                os.kill(child, signal.SIGTERM)
+
+            for number in _ENDS:
+                if signal.getsignal(number) != signal.SIG_IGN:
+                    before[number] = signal.signal(number, end)
             code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         finally:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             for number, handler in before.items():
                 signal.signal(number, handler)
-        return self._meant(code)
+        return 128 + ended[0] if ended and code in (_LOST, *(-number for number in _ENDS)) else self._meant(code)
 
-    def _words(self, program: str = naming.ENTER, *flags: str) -> list[str]:
-        return ssh.words(self._place, *flags, ssh.HOST, _WAITING.format(program=program))
+    def _words(self, heard: str = "INT TERM HUP QUIT", program: str = naming.ENTER, *flags: str) -> list[str]:
+        return ssh.words(self._place, *flags, ssh.HOST, _WAITING.format(heard=heard, program=program))
 
     def _told(self, text: str) -> dict[str, str]:
         return {**self._own, ssh.TOLD: text}

@@ -17,7 +17,7 @@ from envman.errors import StepFailed
 from envman.files import content, digest, remove_tree, write_staged
 from envman.network import certificates, indexes, proxies
 from envman.project import Project
-from envman_vagrant import connection, guest, naming, places
+from envman_vagrant import connection, folder, guest, machine, naming, places
 from envman_vagrant.operations import PrepareSystem
 
 _FOLDER = Path(str(envman_templates.__file__)).parent / "vagrant"
@@ -25,6 +25,11 @@ _SCRIPT, _ENTER = _FOLDER / "system.sh", _FOLDER / "enter.sh"
 _BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 # A requirement that is fetched with git, or a package whose version is a tag: then building it needs git.
 _WITH_GIT = re.compile(rb"git\+|\bgit = |\bvcs\b|setuptools[-_.]scm|hatch-vcs", re.IGNORECASE)
+
+
+def _helpers(project: Project, environ: Mapping[str, str]) -> str:
+    """What we need ourselves beyond what every box has."""
+    return "" if folder.is_live(machine.kind_of(project, environ).folder.kind) else "rsync"
 
 
 def packages(project: Project) -> tuple[str, ...]:
@@ -37,9 +42,10 @@ def packages(project: Project) -> tuple[str, ...]:
 
 def inputs(project: Project, environ: Mapping[str, str]) -> str:
     """A digest of all that it depends on."""
+    asked = repr((packages(project), _helpers(project, environ)))
     texts = (_SCRIPT.read_bytes(), _ENTER.read_bytes(), start.SCRIPT, _environment(trusted=True))
     trusted = certificates.of(project, environ)
-    return digest([*texts, repr(packages(project)), *trusted, _for_apt(environ), uv_version()])[:32]
+    return digest([*texts, asked, *trusted, _for_apt(environ), uv_version()])[:32]
 
 
 def uv_version() -> str:
@@ -76,6 +82,7 @@ def prepare(operation: PrepareSystem, job: Job) -> str | None:
     told = {
         "user": user,
         "packages": " ".join(map(shlex.quote, packages(project))),
+        "helpers": _helpers(project, job.environ),
         "tools": naming.TOOLS,
         "state": naming.STATE,
         "root": naming.ROOT,

@@ -10,6 +10,7 @@ import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.support.scratch import Scratch
 
@@ -42,10 +43,10 @@ def run(shop: Scratch, *words: str, data: bytes = b"", cwd: Path | None = None) 
 
 
 @contextmanager
-def started(shop: Scratch, *words: str, **more: object) -> Iterator[subprocess.Popen[bytes]]:
+def started(shop: Scratch, *words: str, **more: Any) -> Iterator[subprocess.Popen[bytes]]:
     """A call that has begun; nothing is left of it."""
-    named = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
-    call: subprocess.Popen[bytes] = subprocess.Popen([*ENVMAN, *words], cwd=shop.root, env=shop.environ, **named)  # type: ignore[call-overload]
+    named: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
+    call: subprocess.Popen[bytes] = subprocess.Popen([*ENVMAN, *words], cwd=shop.root, env=shop.environ, **named)
     try:
         yield call
     finally:

@@ -1,4 +1,4 @@
-"""Projects on machines of Vagrant: a virtual one that all tests share, and containers with an init, which are soon there."""
+"""Projects on machines of Vagrant: a virtual one that all tests share, and containers with an init, soon there."""
 
 from __future__ import annotations
 
@@ -70,6 +70,12 @@ class Machine(Scratch):
         return subprocess.run(
             words, input=script, capture_output=True, text=True, env=self.environ, timeout=60, check=False
         )
+
+    def works(self) -> list[str]:
+        """What of the project's commands runs in the machine."""
+        found = self.ssh(f"find /proc -maxdepth 2 -name cwd -lname '{naming.ROOT}*' 2>/dev/null; true")
+        assert found.returncode == 0, found.stderr
+        return found.stdout.split()
 
     @property
     def holder(self) -> int:

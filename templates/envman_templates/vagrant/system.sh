@@ -1,5 +1,5 @@
-# What stands below the packages of the project. Carried out as root; told by variables: user, packages, tools, state,
-# proxies (lines of apt's settings), environment (lines for sh), root, venv, git.
+# What stands below the packages of the project. Carried out as root; told by variables: user, packages, helpers
+# (what we need ourselves), tools, state, proxies (lines of apt's settings), environment (lines for sh), root, venv.
 certificates=/usr/local/share/ca-certificates
 if command -v apt-get >/dev/null; then
   export DEBIAN_FRONTEND=noninteractive
@@ -7,7 +7,7 @@ if command -v apt-get >/dev/null; then
   printf '%s\n' "$proxies" > /etc/apt/apt.conf.d/90envman-proxies
   missing() { for one; do dpkg-query -W -f '${Status}' "$one" 2>/dev/null | grep -q '^install ok' || echo "$one"; done; }
   # shellcheck disable=SC2086 # words on purpose
-  lacking=$(missing ca-certificates $packages)
+  lacking=$(missing ca-certificates $helpers $packages)
   if [ "$lacking" ]; then
     echo "installing $(echo "$lacking" | wc -l) packages"
     apt update
@@ -16,6 +16,9 @@ if command -v apt-get >/dev/null; then
   fi
 elif [ "$packages" ]; then
   echo "the box has no apt: [system] packages are Debian's" >&2
+  exit 1
+elif [ "$helpers" ] && ! command -v "$helpers" >/dev/null; then
+  echo "the box has neither apt nor $helpers" >&2
   exit 1
 else
   certificates=/etc/pki/ca-trust/source/anchors
@@ -48,6 +51,7 @@ fi
 group=$(id -g "$user")
 mkdir -p "$state/notes" "$venv" "$root"
 chown "$user:$group" "$venv"
+mountpoint -q "$root" || chown "$user:$group" "$root"
 printf '%s\n' "$environment" > "$tools/.environment"
 mv "$tools/.environment" "$tools/environment"
 printf '[safe]\n\tdirectory = *\n' > "$tools/gitconfig"
