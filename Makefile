@@ -44,7 +44,7 @@ check: $(VENV)/ready ## Formatting, linting, types, import budget
 	@$(BIN)/python -m pytest -q tests/test_imports.py
 
 bench: $(VENV)/ready ## Side by side with what people use instead
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m bench
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m bench --write
 
 docs: $(VENV)/ready ## The reference pages, from the code
 	@$(BIN)/python -m docs.generate

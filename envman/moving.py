@@ -135,6 +135,7 @@ def begin(move: Move) -> None:
     """From here on a kill leaves a note, by which the next command knows what is half made."""
     remove_tree(move.staging)
     identity.remember(move.own, **{MOVING: move.new.backend.NAME})
+    (move.own.folder / ready.FILE).unlink(missing_ok=True)
 
 
 def build(move: Move) -> None:
@@ -181,7 +182,6 @@ def _step(name: str, title: str, operation: object) -> Step:
 
 def leave(move: Move) -> None:
     """The old one ends, and its ports are free; then the new one is what `up` means."""
-    (move.own.folder / ready.FILE).unlink(missing_ok=True)
     shared = [step for step in move.old.steps(Goal.DOWN) if step.name not in move.shared]
     move.old.carry_out(shared, Goal.DOWN)
 

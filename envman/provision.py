@@ -126,7 +126,7 @@ def provision(request: Request, command: str, *, start: bool, announce: bool, go
         # Whoever had the turn before may have changed everything.
         found = replace(found, project=claimed(active.read(request) if waited else found.project))
         if found.project.memory.get("moving") and found.project.identity is not None:
-            from envman import moving  # which needs what stands here
+            from envman import moving  # which nobody needs otherwise
 
             moving.recover(request, found, found.project.identity)
         done = bring_up(request, found, start=start, announce=announce, goal=goal)

@@ -71,6 +71,10 @@ def drift(found: Active, observed: Observed) -> list[Drift]:
     """What is not as the spec says, the moved folder included."""
     moved = found.project.identity.moved_from if found.project.identity else None
     own = [Drift(input="folder", why=f"moved here from {moved}", fix="envman up")] if moved else []
+    going = found.project.memory.get("moving")
+    if going:
+        fix = f"envman up, or envman switch {going}"
+        own.append(Drift(input="switch", why=f"a move to {going} was not finished", fix=fix))
     return [*own, *observed.drift, *_pending_hooks(found, observed)]
 
 

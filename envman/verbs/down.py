@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envman import active, execute, inside, ready, turn
+from envman import active, execute, inside, moving, ready, turn
 from envman.answer import Answer
 from envman.execute import Executor
 from envman.plan import Goal, Plan
@@ -14,6 +14,9 @@ def down(request: Request) -> Answer:
     """Stop; what was made stays, and so does all data."""
     found = active.find(request)
     project, backend = found.project, found.backend
+    if project.identity is not None and project.memory.get(moving.MOVING):
+        with turn.taken(turn_folder(project.root), "down", request.console):
+            moving.recover(request, found, project.identity)
     observed = backend.observe(project, request.environ)
     made = Plan(backend=backend.NAME, goal=Goal.DOWN, steps=backend.plan(project, observed, Goal.DOWN))
     if made.steps and project.folder is not None:
