@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PINS := tests/requirements.txt
+TEST = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q
+IN_LAB = env $$(bash tests/lab/vagrant.sh env)
 DEMO ?= $(or $(TMPDIR),/tmp)/envman-demo
 
 .DEFAULT_GOAL := help
@@ -25,17 +27,19 @@ demo: $(VENV)/ready ## An example project comes up and answers a request
 	@$(BIN)/python tests/demo.py "$(DEMO)" "$(BIN)/envman"
 
 test: $(VENV)/ready ## The tests that need no engine
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -n auto -m "not engine"
+	@$(TEST) -n auto -m "not engine"
 
-lab: ## For make engine, on a Debian machine that may be changed: shells, servers, a Docker Engine
+lab: ## For make engine, on a Debian machine that may be changed: shells, servers, a Docker Engine, a Vagrant
 	@bash tests/lab/host.sh
 	@bash tests/lab/docker.sh
+	@bash tests/lab/vagrant.sh
 
-engine: $(VENV)/ready ## The tests that need parts of the lab: containers, other shells, a full disk, another user
+engine: $(VENV)/ready ## The tests that need parts of the lab: containers, machines, other shells, a full disk, another user
 	@docker info >/dev/null 2>&1 || echo "no Docker Engine answers here: its tests are skipped, or fail where CI is set; make lab starts one"
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -m "alone"
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -n auto -m "engine and not alone and not machine"
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -m "machine"
+	@virsh version >/dev/null 2>&1 || echo "no libvirt answers here: the tests of machines are skipped, or fail where CI is set; make lab starts one"
+	@$(IN_LAB) $(TEST) -m "alone"
+	@$(IN_LAB) $(TEST) -n auto -m "engine and not alone and not machine"
+	@$(IN_LAB) $(TEST) -m "machine"
 
 check: $(VENV)/ready ## Formatting, linting, types, import budget
 	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ."; exit 1; }

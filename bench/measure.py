@@ -100,4 +100,5 @@ def measure(
 
 def machine() -> str:
     """What the figures were measured on."""
-    return f"{os.cpu_count()} cores, {os.uname().sysname} {os.uname().release.partition('-')[0]}, load {os.getloadavg()[0]:.1f}"
+    system = f"{os.uname().sysname} {os.uname().release.partition('-')[0]}"
+    return f"{os.cpu_count()} cores, {system}, load {os.getloadavg()[0]:.1f}"

@@ -25,6 +25,7 @@ Vagrant.configure("2") do |config|
   config.vm.synced_folder ".", "/vagrant", disabled: true
   config.vm.synced_folder ".", "/project", type: "{folder}"
   config.vm.provider :libvirt do |libvirt|
+    libvirt.default_prefix = "{name}-"
     libvirt.memorybacking :access, mode: "shared"
   end
   config.vm.provision "shell", inline: <<~SHELL
@@ -83,16 +84,16 @@ class Pair:
             bench.call([*words, "--python-version", _X_Y, "in.txt", "-o", "requirements.txt"], root)
         bundle = os.environ.get("SSL_CERT_FILE", "")
         (self.theirs / "ca.pem").write_bytes(Path(bundle).read_bytes() if bundle else b"")
-        text = _VAGRANTFILE.format(box=_BOX, folder=folder)
+        text = _VAGRANTFILE.format(box=_BOX, folder=folder, name=f"envman-bench{os.getpid()}-theirs")
         (self.theirs / "Vagrantfile").write_text(text, encoding="utf-8")
         self.write_spec()
 
-    def write_spec(self, **more: str) -> None:
+    def write_spec(self, services: str = "", **more: str) -> None:
         """Our half."""
         own = {"provider": "libvirt", "box": _BOX, "folder": self._folder, **more}
         table = "".join(f'{name} = "{value}"\n' for name, value in own.items())
         text = f'name = "bench{os.getpid()}"\nbackend = "vagrant"\n[python]\nversion = "{_X_Y}"\n[vagrant]\n{table}'
-        (self.ours / "envman.toml").write_text(text, encoding="utf-8")
+        (self.ours / "envman.toml").write_text(text + services, encoding="utf-8")
 
     def envman(self, name: str, *words: str, prepare: Callable[[], None] | None = None) -> Subject:
         """A subject of ours."""
@@ -129,9 +130,18 @@ def quick(pair: Pair, runs: int) -> list[Figure]:
     status, run, up = (
         (pair.envman("envman status", "status"), pair.vagrant("vagrant status", "status"), 0.06),
         (pair.envman("envman run true", "run", "true"), pair.vagrant("vagrant ssh -c true", "ssh", "-c", "true"), 0.08),
-        (pair.envman("envman up, nothing to do", "up"), pair.vagrant("vagrant up, it runs", "up"), None),
+        (
+            pair.envman("envman up, nothing to do", "up"),
+            pair.vagrant("vagrant up, it runs", "up", "--no-provision"),
+            None,
+        ),
     )
-    return [figure for ours, theirs, bar in (status, run, up) for figure in measure(ours, [(theirs, bar)], runs=runs)]
+    figures = [one for ours, theirs, bar in (status, run, up) for one in measure(ours, [(theirs, bar)], runs=runs)]
+    # A server is asked in its own protocol, and systemd about its unit.
+    pair.write_spec('[services.db]\nuse = "postgres"\nversion = "15"\n')
+    pair.call_envman("up")()
+    figures += measure(pair.envman("envman status, with a server", "status"), [status[1:]], runs=runs)
+    return figures + measure(pair.envman("envman run true, with a server", "run", "true"), [run[1:]], runs=runs)
 
 
 def starts(pair: Pair, runs: int) -> list[Figure]:

@@ -49,7 +49,7 @@ Each key names a variable; its value is a string or an integer. The value may ho
 | `{project.name}`, `{project.root}` | the project's name, its folder; in containers and machines that is `/project` |
 | `{ports.NAME.inside}` | the port that a program of the project should listen on |
 | `{ports.NAME.host}` | the port under which this machine reaches it; at venv level the same |
-| `{ports.NAME.bind}` | the address to listen on; in containers 0.0.0.0, published here on the one that the spec says; in machines the one that the spec says |
+| `{ports.NAME.bind}` | the address to listen on; in containers 0.0.0.0, else what the spec says |
 | `{services.NAME.url}` | how a client inside reaches the service, password included |
 | `{services.NAME.host}`, `.port`, `.user`, `.password`, `.name` | the parts of it; `name` is the database |
 | `${VAR}` | the variable VAR of this machine, which must be set |
@@ -93,8 +93,7 @@ _VARIABLES = {
     "ENVMAN_LOCK_TIMEOUT": "how many seconds to wait for another envman in the same project; 600 unless set",
     "ENVMAN_NO_PROMPT": "any value: shells keep their own prompt",
     "ENVMAN_CACHE": "the folder for what can be made again",
-    "ENVMAN_TRUST": "folders that belong to other users and that you trust, separated as in PATH; also changed files of the project that "
-    "Vagrant may carry out on this machine",
+    "ENVMAN_TRUST": "folders of others that you trust, and changed files that Vagrant may carry out; as in PATH",
     "ENVMAN_INSTALLER": "`pip` installs without uv; nothing can be resolved or locked then",
     "NO_COLOR": "any value: no colours",
     "FORCE_COLOR": "any value: colours in a pipe too",

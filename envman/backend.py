@@ -156,11 +156,17 @@ class Backend(Protocol):
     OPTIONS: Shape[Any] | None  # the shape of its own table in the spec
     GROWS: bool  # whether what it made grows without a trace in any file
     DEPENDS: Sequence[str]  # variables that lead to another engine: what is known holds for their values
+    # What `compare` shows, in at most twenty letters each:
+    ISOLATES: Mapping[str, str]  # files, processes, kernel, network: "shared", or what begins with "own"
+    REPEATS: str  # what is the same again on another machine
+    NEEDS: str  # what a machine must have for it
     # Beyond what stands here, a backend may have:
     # CONTAINERS, a module, where it runs servers for other levels too: `services.containers` describes it;
+    # BORROWS, true where its own servers in containers are those that such a module runs;
     # machines(project, environ), the names of snapshots of a whole machine, where it carries out `services.snapshots`'
     # SaveMachine and its like;
-    # ssh_config(project, environ), what ssh has to know to reach the inside, as names and values.
+    # ssh_config(project, environ), what ssh has to know to reach the inside, as names and values;
+    # isolates(spec, environ), where a spec changes what ISOLATES says.
 
     def missing(self, environ: Mapping[str, str]) -> Sequence[Problem]:
         """What keeps this machine from running it, each with the command that mends it. Quick."""

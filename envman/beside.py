@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from envman import identity, inside, turn
+from envman import identity, inside, moving, turn
 from envman.active import Active
 from envman.backend import Backend, State, enter_of
 from envman.errors import StepFailed
 from envman.frozen import replace
-from envman.moving import Side, on_spare_ports, shared
+from envman.moving import MOVING, Side, on_spare_ports, shared
 from envman.plan import Goal
 from envman.provision import bring_up, claimed, make_plan, turn_folder
 from envman.request import Request
@@ -22,13 +22,21 @@ Command = tuple[list[str], dict[str, str], str]  # argument vector, variables, f
 def standing(request: Request, found: Active, target: Backend) -> Iterator[Side]:
     """The project on that backend while the body runs; afterwards that runs which ran before, and no more."""
     with turn.taken(turn_folder(found.project.root), "up", request.console):
-        side, ran = _raised(request, replace(found, project=claimed(found.project)), target)
+        side, ran = _raised(request, _as_left(request, replace(found, project=claimed(found.project))), target)
     try:
         yield side
     finally:
         if not ran:
             with turn.taken(turn_folder(found.project.root), "down", request.console):
                 _end(side, found)
+
+
+def _as_left(request: Request, found: Active) -> Active:
+    own = found.project.identity
+    if own is None or not found.project.memory.get(MOVING):
+        return found
+    moving.recover(request, found, own)  # else what is half made would pass for what runs
+    return replace(found, project=replace(found.project, memory=identity.recall(own)))
 
 
 def _raised(request: Request, found: Active, target: Backend) -> tuple[Side, bool]:

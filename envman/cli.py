@@ -296,6 +296,37 @@ def diff(ctx: click.Context, /, *, one: str, other: str, everything: bool, **fla
 
 
 @envman.command()
+@_common(hides=("--backend", *_NO_QUESTION))
+@click.option("--measure", is_flag=True, help="Measure them, on a copy of the project.")
+@click.option("--rounds", metavar="N", type=click.IntRange(min=1), help="How often. Default: 3.")
+@click.option("--task", metavar="NAME", help="The task to measure. Default: test, where there is one.")
+@click.option("--html", metavar="FILE", type=click.Path(path_type=Path), help="Write a page with charts as well.")
+@click.argument("names", nargs=-1, metavar="[BACKEND]...", shell_complete=_complete_backends)
+@click.pass_context
+def compare(
+    ctx: click.Context,
+    /,
+    *,
+    names: tuple[str, ...],
+    measure: bool,
+    rounds: int | None,
+    task: str | None,
+    html: Path | None,
+    **flags: Any,
+) -> int:
+    """The backends side by side, and which one to take.
+
+    What each isolates, needs, and cannot honour of the spec. --measure adds what each costs here: nothing that runs is
+    touched, and nothing is left.
+    """
+    from envman.verbs.compare import Wanted
+    from envman.verbs.compare import compare as verb
+
+    wanted = Wanted(measure=measure, rounds=rounds, task=task, html=html)
+    return _answer(ctx, flags, lambda request: verb(request, names, wanted))
+
+
+@envman.command()
 @_common(hides=_NO_QUESTION)
 @click.pass_context
 def restart(ctx: click.Context, /, **flags: Any) -> int:

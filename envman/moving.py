@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import ExitStack
 from pathlib import Path
 
 from envman import backend, execute, identity, inside, ready, removal
 from envman.active import Active
-from envman.backend import Backend, Observed, State
-from envman.errors import StepFailed
+from envman.backend import Backend, Observed, Serving, State
+from envman.console import Console
+from envman.errors import EnvmanError, StepFailed
 from envman.execute import Executor
-from envman.files import read_json, remove_tree
+from envman.files import read_json, readable_size, remove_tree, size_of
 from envman.frozen import frozen, replace
 from envman.identity import Identity
 from envman.plan import Goal, Plan, Step
+from envman.problem import Problem
 from envman.project import Project
 from envman.request import Request
 from envman.services import catalogue, containers, contents, facts
@@ -24,6 +26,7 @@ from envman.services.snapshots import LookAtData, RestoreData, SaveData
 
 MOVING = "moving"  # under which an unfinished move is remembered, and where it goes
 ANCESTORS = "ancestors"  # under which the backends are remembered whose data was carried away from them
+_DATA, _BEFORE = "data", "data_before"  # the word for the data that the setup was done for, now and before the move
 _STAGING = ".moving"  # beside the data of services, whose names have no dot
 
 
@@ -34,6 +37,10 @@ class Side:
     request: Request
     project: Project
     backend: Backend
+
+    def in_silence(self) -> Side:
+        """The same, whose steps have no rows of their own."""
+        return replace(self, request=replace(self.request, console=Console(quiet=True)))
 
     def observe(self) -> Observed:
         """What is there now."""
@@ -64,6 +71,7 @@ class Move:
     carried: tuple[str, ...]  # services whose data goes along
     shared: tuple[str, ...]  # services that both backends have in the same container
     stays: tuple[str, ...]  # services with data that no tool of ours can carry
+    ran: bool  # whether the old one was up, and is to be so again where the move fails
 
     @property
     def staging(self) -> Path:
@@ -76,19 +84,25 @@ def prepare(request: Request, found: Active, own: Identity, target: Backend, *, 
     project = found.project
     old = Side(request=request, project=project, backend=found.backend)
     new = Side(request=request, project=project, backend=target)
-    there = old.observe().services
+    seen = old.observe()
+    there = seen.services
     both = shared(old, new)
     new = replace(new, project=on_spare_ports(project, both))
     keeping = [name for name in project.spec.services if _keeps(project, name)]
-    has = [name for name in keeping if name in there and there[name].state is not State.ABSENT]
-    images = tuple(name for name, one in project.spec.services.items() if one.image and name in there)
+    # A destroy leaves the data, and nothing to see of it.
+    kept = old.backend.NAME in removal.keeping(project)
+    has = [name for name in keeping if kept or (name in there and there[name].state is not State.ABSENT)]
+    images = tuple(
+        name for name, one in project.spec.services.items() if one.image and name in there and name not in both
+    )
     return Move(
         old=old,
         new=new,
         own=own,
         carried=tuple(name for name in has if name not in both) if data else (),
         shared=both,
-        stays=images if data else (*has, *images),
+        stays=images if data else (*(name for name in has if name not in both), *images),
+        ran=seen.state not in (State.ABSENT, State.STOPPED),
     )
 
 
@@ -99,22 +113,26 @@ def _keeps(project: Project, name: str) -> bool:
 
 def shared(old: Side, new: Side) -> tuple[str, ...]:
     """The services that both have in the same container: one of them takes its servers from the other."""
-    there = old.observe().services
-    return tuple(name for name, one in there.items() if _is_shared(old.project, name, old, new, one.source))
-
-
-def _is_shared(project: Project, name: str, old: Side, new: Side, source: str) -> bool:
     offered = containers.offered()
-    recipe = catalogue.of(project.spec, name)
-    if offered is None or recipe is None:
+    sides = {old.backend.NAME: new, new.backend.NAME: old}
+    borrower = sides.get(offered[0]) if offered else None
+    if borrower is None or not getattr(borrower.backend, "BORROWS", False):
+        return ()
+    here = borrower.observe().services
+    return tuple(name for name in old.observe().services if _is_borrowed(borrower, name, here.get(name)))
+
+
+def _is_borrowed(side: Side, name: str, there: Serving | None) -> bool:
+    service = side.project.spec.services.get(name)
+    if service is None or service.run is not None:
         return False
-    name_of_both, _ = offered
-    if name_of_both == new.backend.NAME:
-        return source == "container"
-    if name_of_both != old.backend.NAME:
-        return False
-    version = project.spec.services[name].version or recipe.versions[0]
-    offers = new.backend.offers(recipe, new.request.environ)
+    if there is not None and there.source:
+        return there.source == "container"
+    recipe = catalogue.of(side.project.spec, name)
+    if recipe is None or service.source != "auto":
+        return recipe is None or service.source == "container"
+    version = service.version or recipe.versions[0]
+    offers = side.backend.offers(recipe, side.request.environ)
     return any(one.version == version and one.source == "container" for one in offers)
 
 
@@ -134,7 +152,9 @@ def on_spare_ports(project: Project, but: Sequence[str] = ()) -> Project:
 def begin(move: Move) -> None:
     """From here on a kill leaves a note, by which the next command knows what is half made."""
     remove_tree(move.staging)
-    identity.remember(move.own, **{MOVING: move.new.backend.NAME})
+    if not has_own_data(move):
+        _note_ancestors(move, {move.new.backend.NAME})  # nor does it get any, if this ends halfway
+    identity.remember(move.own, **{MOVING: move.new.backend.NAME, _BEFORE: identity.recall(move.own).get(_DATA)})
     (move.own.folder / ready.FILE).unlink(missing_ok=True)
 
 
@@ -148,32 +168,50 @@ def carry(move: Move) -> Mapping[str, str]:
     """Bring the data over and see that all of it is there; what it was, by service."""
     if not move.carried:
         return {}
-    old, new = move.old, move.new
+    old = move.old
     old.carry_out(old.steps(Goal.QUIET), Goal.QUIET)
     old.carry_out([step for step in old.steps(Goal.UP) if not step.after_setup])  # whoever is to be asked has to run
-    _note_ancestor(move, new.backend.NAME)  # from here on what it has is a copy
-    told: dict[str, str] = {}
-    for name in move.carried:
-        place = move.staging / name
-        place.mkdir(parents=True, mode=0o700)
-        before, after = move.staging / f"{name}.before.json", move.staging / f"{name}.after.json"
+    told = {name: _bring_over(move, name) for name in move.carried}
+    # What the setup did was done for other data.
+    identity.remember(move.own, **{_DATA: os.urandom(8).hex()})
+    return told
+
+
+def _bring_over(move: Move, name: str) -> str:
+    """The data of one service; raises where what has arrived is not what was there."""
+    old, new = (side.in_silence() for side in (move.old, move.new))
+    place = move.staging / name
+    place.mkdir(parents=True, mode=0o700)
+    before, after = move.staging / f"{name}.before.json", move.staging / f"{name}.after.json"
+    with move.old.request.console.step(name, f"from {old.backend.NAME} to {new.backend.NAME}") as line:
         old.carry_out([_step(name, "look at it", LookAtData(name=name, target=before))])
         old.carry_out([_step(name, "bring it out", SaveData(name=name, target=place))])
+        _note_ancestors(move, {new.backend.NAME})  # from here on what it has is a copy
         new.carry_out([_step(name, "bring it in", RestoreData(name=name, source=place))])
         new.carry_out([_step(name, "compare it", LookAtData(name=name, target=after))])
         one, other = read_json(before), read_json(after)
         contents.require_same(one, other)
-        told[name] = contents.summary(one) if one else "its files"
+        what = contents.summary(one) if one else "its files"
+        size = readable_size(size_of(place))
         remove_tree(place)
-    # What the setup did was done for other data.
-    identity.remember(move.own, data=os.urandom(8).hex())
-    return told
+        line.done(f"{what}, carried and compared" if one else f"{what} carried ({size})")
+    return what
 
 
-def _note_ancestor(move: Move, added: str, *gone: str) -> None:
-    known = identity.recall(move.own).get(ANCESTORS)
-    before = {str(name) for name in known} if isinstance(known, list) else set()
-    identity.remember(move.own, **{ANCESTORS: sorted((before | {added}) - set(gone))})
+def _note_ancestors(move: Move, added: Set[str], gone: Set[str] = frozenset()) -> None:
+    identity.remember(move.own, **{ANCESTORS: sorted((_ancestors(identity.recall(move.own)) | added) - gone)})
+
+
+def _ancestors(memory: Mapping[str, object]) -> set[str]:
+    known = memory.get(ANCESTORS)
+    return {str(name) for name in known} if isinstance(known, list) else set()
+
+
+def note_use(project: Project, name: str) -> None:
+    """Somebody works there again without a move: what it has is no mere copy any more."""
+    known = _ancestors(project.memory)
+    if project.identity is not None and name in known:
+        identity.remember(project.identity, **{ANCESTORS: sorted(known - {name})})
 
 
 def _step(name: str, title: str, operation: object) -> Step:
@@ -189,19 +227,25 @@ def leave(move: Move) -> None:
 def settle(move: Move) -> None:
     """From now on the developer's choice is the new one."""
     old, new = move.old.backend.NAME, move.new.backend.NAME
-    if move.carried:
-        _note_ancestor(move, old, new)
+    _note_ancestors(move, {old} if move.carried else set(), {new})
     identity.remember(move.own, **{MOVING: "", "backend": new})
     remove_tree(move.staging)
 
 
 def give_up(move: Move) -> None:
     """What was made of the new one stops; the old one is as it was, but for its own processes."""
-    try:
-        move.new.carry_out([step for step in move.new.steps(Goal.DOWN) if step.name not in move.shared], Goal.DOWN)
-    finally:
-        identity.remember(move.own, **{MOVING: ""})
-        remove_tree(move.staging)
+    remove_tree(move.staging)
+    known = identity.recall(move.own)
+    if _BEFORE in known and known.get(_DATA) != known[_BEFORE]:
+        identity.remember(move.own, **{_DATA: known[_BEFORE]})
+    # The note stays where this fails: then the next command tries again.
+    move.new.carry_out([step for step in move.new.steps(Goal.DOWN) if step.name not in move.shared], Goal.DOWN)
+    identity.remember(move.own, **{MOVING: ""})
+
+
+def put_back(move: Move) -> None:
+    """The old one stops, which did not run before the move."""
+    move.old.carry_out(move.old.steps(Goal.DOWN), Goal.DOWN)
 
 
 def recover(request: Request, found: Active, own: Identity) -> None:
@@ -213,14 +257,18 @@ def recover(request: Request, found: Active, own: Identity) -> None:
     if target.missing(request.environ):
         return
     request.console.say(f"a move to {name} was not finished: what was made there is stopped")
-    give_up(prepare(request, found, own, target, data=False))
+    try:
+        give_up(prepare(request, found, own, target, data=False))
+    except EnvmanError as error:
+        request.console.warn(Problem(message=f"it may still run: {error}", hint=f"envman down --backend {name}"))
 
 
 def has_own_data(move: Move) -> bool:
     """Whether the new one was in use before, and nobody carried its data on from there."""
-    known, used = identity.recall(move.own).get(ANCESTORS), move.old.project.memory.get("backends")
-    name = move.new.backend.NAME
-    return isinstance(used, list) and name in used and not (isinstance(known, list) and name in known)
+    memory = identity.recall(move.own)
+    name, used = move.new.backend.NAME, memory.get("backends")
+    was_used = (isinstance(used, list) and name in used) or name in removal.keeping(move.old.project)
+    return was_used and name not in _ancestors(memory)
 
 
 def require_able(move: Move) -> None:

@@ -139,10 +139,18 @@ def together(
         child.wait()
         seconds.append(time.monotonic() - began)
 
+    from envman.errors import RUN_NOT_EXECUTABLE, RUN_NOT_FOUND
+
     running = []
+    refused: dict[int, Completed] = {}
     try:
-        for argv, env, cwd in commands:
-            child = _start(argv, env, cwd, merge=True, told=False)
+        for number, (argv, env, cwd) in enumerate(commands):
+            try:
+                child = _start(argv, env, cwd, merge=True, told=False)
+            except OSError as error:
+                code = RUN_NOT_FOUND if isinstance(error, FileNotFoundError) else RUN_NOT_EXECUTABLE
+                refused[number] = Completed(argv, code, f"{argv[0]}: {error.strerror}\n")
+                continue
             said: list[str] = []
             seconds: list[float] = []
             reader = threading.Thread(target=read, args=(child, said, seconds, time.monotonic()))
@@ -155,10 +163,15 @@ def together(
             _end(child)
             reader.join()
         raise
-    return [
-        (Completed(argv, child.returncode, "".join(said)), seconds[0])
-        for (argv, _, _), (child, said, seconds, _) in zip(commands, running, strict=True)
-    ]
+    ended = iter(running)
+    done = []
+    for number, (argv, _, _) in enumerate(commands):
+        if number in refused:
+            done.append((refused[number], 0.0))
+        else:
+            child, said, seconds, _ = next(ended)
+            done.append((Completed(argv, child.returncode, "".join(said)), seconds[0]))
+    return done
 
 
 def _tell(stream: IO[str], text: str) -> None:

@@ -212,7 +212,7 @@ def remembered(own: Identity | None, root: Path, name: str) -> Project:
     )
 
 
-def find_remembered(start: Path, environ: Mapping[str, str]) -> Project:
+def find_remembered(start: Path, environ: Mapping[str, str], shapes: Mapping[str, Shape[Any]]) -> Project:
     """The project that a folder belongs to, also where its spec is broken or gone."""
     try:
         root = find_root(start)
@@ -224,7 +224,8 @@ def find_remembered(start: Path, environ: Mapping[str, str]) -> Project:
         root = with_id[0]
     check_owner(root, environ)
     try:
-        name = _name(load.load(root).spec, source.detect(root, Spec().python), root)
+        spec = load.load(root, backends=shapes, recipes=catalogue.names).spec
+        name = _name(spec, source.detect(root, Spec().python), root)
     except UsageError:
         name = root.name
     own = identity.find(root, name)

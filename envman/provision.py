@@ -129,8 +129,17 @@ def provision(request: Request, command: str, *, start: bool, announce: bool, go
             from envman import moving  # which nobody needs otherwise
 
             moving.recover(request, found, found.project.identity)
+            found = replace(found, project=_remembered(found.project))
+        _note_use(found)
         done = bring_up(request, found, start=start, announce=announce, goal=goal)
         return replace(done, seconds=time.perf_counter() - started)
+
+
+def _note_use(found: Active) -> None:
+    if found.project.memory.get("ancestors"):  # of a project that was moved once
+        from envman import moving
+
+        moving.note_use(found.project, found.backend.NAME)
 
 
 def bring_up(request: Request, found: Active, *, start: bool, announce: bool, goal: Goal = Goal.UP) -> Provisioned:
@@ -158,7 +167,7 @@ def bring_up(request: Request, found: Active, *, start: bool, announce: bool, go
         found = replace(found, project=project)
         observed = backend.observe(project, request.environ)
         _settle_python(project, observed)
-    if active.is_usual(request):
+    if active.is_usual(request) and not identity.recall(project.identity).get("moving"):
         write_ready(found, observed)
     told += [*found.passed_over, *found.unsupported, *_not_read(project)]
     return Provisioned(active=found, observed=observed, plan=plan, told=tuple(told), seconds=0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from importlib import import_module
 
 from envman import backend, execute, identity, inside, ready, state
@@ -14,6 +14,8 @@ from envman.plan import Goal, Plan
 from envman.problem import Problem
 from envman.project import Project
 from envman.request import Request
+
+_KEEPING = "keeping"  # under which it is remembered whose data a destroy has left
 
 
 @frozen
@@ -30,14 +32,14 @@ class Made:
 
 
 def _able(project: Project, environ: Mapping[str, str]) -> list[Backend]:
-    used = project.memory.get("backends")
+    used = _used(project)
     able: list[Backend] = []
     for name, module in backend.registered().items():
         one = as_backend(import_module(module))
         missing = one.missing(environ)
         if not missing:
             able.append(one)
-        elif isinstance(used, list) and name in used:
+        elif name in used:
             why = Problem(message=f"{project.name} was up on {name}, which cannot be asked now what is left there")
             raise EngineMissing((why, *missing))
     return able
@@ -66,23 +68,32 @@ def take_away(request: Request, project: Project, going: Sequence[Made]) -> None
     for one in going:
         Executor(request, project, one.backend, log).run(one.plan)
         state.forget(own.folder, one.backend.NAME)
-    identity.remember(own, backends=[])
+    identity.remember(own, backends=[], **{_KEEPING: sorted({*keeping(project), *_used(project)})})
+
+
+def keeping(project: Project) -> Set[str]:
+    """The backends of which a destroy has left the data."""
+    known = project.memory.get(_KEEPING)
+    return {str(name) for name in known} if isinstance(known, list) else set()
+
+
+def _used(project: Project) -> Sequence[str]:
+    used = project.memory.get("backends")
+    return used if isinstance(used, list) else []
 
 
 def remember_use(project: Project, name: str) -> None:
     """Note that a backend is about to make something, so that nothing of it is ever forgotten."""
-    used = project.memory.get("backends")
-    names = used if isinstance(used, list) else []
+    names = _used(project)
     if project.identity and name not in names:
         identity.remember(project.identity, backends=[*names, name])
 
 
 def size(project: Project, environ: Mapping[str, str]) -> tuple[int, bool]:
     """The bytes that the backends in use hold for a project, and whether that stays true while no file changes."""
-    used = project.memory.get("backends")
     modules = backend.registered()
     total, lasts = 0, True
-    for name in used if isinstance(used, list) else ():
+    for name in _used(project):
         one = as_backend(import_module(modules[name])) if name in modules else None
         if one is None or one.missing(environ):
             lasts = False

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import engines
+from tests.support import engines, machines
 from tests.support.scratch import Scratch
 
 ROOT = Path(__file__).parent.parent
@@ -27,6 +27,16 @@ HOT_RUN = {
 # The same in a container: one question to the engine, then the session.
 DOCKER_ALIVE = {"envman_docker", "envman_docker.enter", "envman_docker.sockets"}
 DOCKER_RUN = {"envman.variables", "envman.handed", "envman.start", *DOCKER_ALIVE, "envman_docker.session"}
+# And in a machine: one look at the connection, then ssh.
+MACHINE_ALIVE = {"envman_vagrant", "envman_vagrant.enter", "envman_vagrant.ssh"}
+MACHINE_RUN = {
+    "envman.variables",
+    "envman.handed",
+    "envman.process",
+    *MACHINE_ALIVE,
+    "envman_vagrant.naming",
+    "envman_vagrant.session",
+}
 SDK = ("docker", "requests", "urllib3", "http", "ssl", "ruamel", "jinja2")
 
 
@@ -112,6 +122,12 @@ def test_what_runs_in_a_container_loads_no_sdk(scratch: Scratch) -> None:
     assert not {*SDK, "pathlib", "typing", "subprocess"} & (loaded - _after(scratch, "pass"))
 
 
+def test_what_runs_in_a_machine_loads_no_tool(scratch: Scratch) -> None:
+    loaded = _after(scratch, "import envman_vagrant.enter, envman_vagrant.session")
+    assert _own(loaded) <= {"envman", *MACHINE_RUN}
+    assert not {*SDK, "json", "pathlib", "re", "typing", "subprocess"} & (loaded - _after(scratch, "pass"))
+
+
 def test_the_faces_of_backends_load_no_tool(scratch: Scratch) -> None:
     loaded = _after(scratch, "from envman import backend; backend.options()")
     assert {"envman_docker.backend", "envman_venv.backend"} <= loaded
@@ -125,6 +141,21 @@ def test_the_hot_path_in_a_container_asks_the_engine_and_loads_little_more(scrat
     try:
         scratch.up()
         for words, more in ((("up",), DOCKER_ALIVE), (("run", "true"), DOCKER_RUN), (("run", "t"), DOCKER_RUN)):
+            loaded = _loaded(scratch, *words)
+            assert _own(loaded) - {"envman.__main__"} == HOT | more
+            assert not [name for name in ("click", *HEAVY, *SDK) if name in loaded]
+    finally:
+        scratch.envman("destroy", "--yes", "--data")
+
+
+@pytest.mark.engine
+def test_the_hot_path_in_a_machine_looks_at_the_connection_and_loads_little_more(scratch: Scratch) -> None:
+    machines.needs_container()
+    spec = f'backend = "vagrant"\n{machines.CONTAINER}[tasks]\nt = ["true"]\n'
+    scratch.write({"envman.toml": spec, "requirements.txt": "alpha\n"})
+    try:
+        scratch.up()
+        for words, more in ((("up",), MACHINE_ALIVE), (("run", "true"), MACHINE_RUN), (("run", "t"), MACHINE_RUN)):
             loaded = _loaded(scratch, *words)
             assert _own(loaded) - {"envman.__main__"} == HOT | more
             assert not [name for name in ("click", *HEAVY, *SDK) if name in loaded]

@@ -14,6 +14,9 @@ ENTER = "envman_docker.enter"
 OPTIONS = options.SHAPE
 DEPENDS = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG")
 GROWS = True
+ISOLATES = {"files": "own, but the project", "processes": "own", "kernel": "shared", "network": "own"}
+REPEATS = "all but the kernel"
+NEEDS = "a Docker Engine"
 CONTAINERS = "envman_docker.data.serving"
 
 # Every command asks every backend for its options; what only this level's own projects need is loaded for them alone.

@@ -14,12 +14,16 @@ ENTER = "envman_vagrant.enter"
 OPTIONS = options.SHAPE
 DEPENDS = ("VAGRANT_HOME", "VAGRANT_DEFAULT_PROVIDER", "LIBVIRT_DEFAULT_URI")
 GROWS = True
+ISOLATES = {"files": "own, but the project", "processes": "own", "kernel": "own", "network": "own"}
+REPEATS = "the whole system"
+NEEDS = "Vagrant, a provider"
 
 # Every command asks every backend for its options; what only this level's own projects need is loaded for them alone.
 _HOMES = {
     "apply": "apply",
     "check": "check",
     "facts": "check",
+    "isolates": "isolation",
     "logs": "services.logs",
     "machines": "whole",
     "missing": "check",

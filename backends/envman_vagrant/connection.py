@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +26,7 @@ _JOIN = Path(str(envman_templates.__file__)).parent / "vagrant" / "join.sh"
 _HOLDER = re.compile(r"pid=(\d+)")
 _LOST = 255  # what ssh ends with when it fails itself
 _PATIENCE = 10  # seconds for whoever holds the connection to answer
-_TRIES = 20  # a machine whose ssh server begins anew refuses for a moment
+_BEGINS = 180.0  # seconds in which a machine that was booted again from inside is back, an emulated one too
 _PAUSE = 0.25
 
 Forward = tuple[str, int, int]  # address and port here, port there
@@ -40,14 +42,15 @@ class Held:
     forwards: tuple[Forward, ...] = field(default=())
 
 
-def _file(project: Project) -> Path:
+def noted(project: Project) -> Path:
+    """Where that stands."""
     return places.folder(project) / "connection.json"
 
 
 def held(project: Project, environ: Mapping[str, str]) -> Held | None:
     """The open connection, by the word of whoever holds it; None where there is none, or nobody knows whose it is."""
     holder = _holder(project, environ) if ssh.is_open(guest.place(project)) else None
-    known = read_json(_file(project))
+    known = read_json(noted(project))
     if holder is None or known.get("holder") != holder:
         return None
     forwards = tuple((str(one[0]), int(one[1]), int(one[2])) for one in known.get("forwards", ()))
@@ -58,14 +61,26 @@ def held(project: Project, environ: Mapping[str, str]) -> Held | None:
 
 def close(project: Project, environ: Mapping[str, str]) -> None:
     """Let go of it: the machine is about to end, or is another one."""
-    place = guest.place(project)
-    if Path(place["control"]).exists():
-        process.capture(ssh.words(place, "-O", "exit", ssh.HOST), env=ssh.variables(environ), limit=_PATIENCE)
-        Path(place["control"]).unlink(missing_ok=True)
-    _file(project).unlink(missing_ok=True)
+    control = places.control(project)
+    if Path(control).exists():
+        words = ["ssh", "-F", "none", "-S", control, "-O", "exit", ssh.HOST]  # whatever became of the settings
+        process.capture(words, env=ssh.variables(environ), limit=_PATIENCE)
+        Path(control).unlink(missing_ok=True)
+    holder = read_json(noted(project)).get("holder")
+    if isinstance(holder, int) and f"{control} " in _title(holder):
+        os.kill(holder, signal.SIGTERM)  # its socket was removed, and nobody can tell it to go
+    noted(project).unlink(missing_ok=True)
 
 
-def open_anew(job: Job, machine: str, address: Address, *, owners: bool, tries: int = _TRIES) -> None:
+def _title(pid: int) -> str:
+    """What a process says that it is; ssh names the socket that it serves."""
+    try:
+        return process.capture(["ps", "-o", "args=", "-p", str(pid)], limit=_PATIENCE).output
+    except OSError:  # ps is not here
+        return ""
+
+
+def open_anew(job: Job, machine: str, address: Address, *, owners: bool, patience: float = _BEGINS) -> None:
     """Settle who works in the machine, and connect as that user; afterwards the ports lead inside."""
     project = job.project
     places.make(project)
@@ -73,14 +88,14 @@ def open_anew(job: Job, machine: str, address: Address, *, owners: bool, tries: 
     (places.folder(project) / "known_hosts").unlink(missing_ok=True)  # a machine that is made anew has another key
     before = read_json(_joined(project))
     user = str(before.get("user", "")) if before.get("machine") == machine else ""
-    if not user or not _connect(job, address, user, tries):
+    if not user or not _connect(job, address, user, patience):
         _describe(project, address, address.user)
-        user = _join(job, address, tries, owners=owners)
-        if not _connect(job, address, user, tries):
+        user = _join(job, address, patience, owners=owners)
+        if not _connect(job, address, user, patience):
             raise StepFailed(f"the machine does not let {user} in")
         write_json(_joined(project), {"machine": machine, "user": user})
     else:
-        _join(job, address, tries, owners=owners)  # it may have slept
+        _join(job, address, patience, owners=owners)  # it may have slept
     holder = _holder(project, job.environ)
     if holder is None:
         raise StepFailed(Problem(message="the connection to the machine did not stay", hint="envman up"))
@@ -92,10 +107,10 @@ def _joined(project: Project) -> Path:
     return places.folder(project) / "user.json"
 
 
-def _connect(job: Job, address: Address, user: str, tries: int) -> bool:
+def _connect(job: Job, address: Address, user: str, patience: float) -> bool:
     _describe(job.project, address, user)
     words = ["-o", "ControlMaster=yes", "-o", "ControlPersist=yes", ssh.HOST, "true"]
-    return _patiently(lambda: _say(job, words), tries).code == 0
+    return _patiently(lambda: _say(job, words), patience).code == 0
 
 
 def _say(job: Job, words: Sequence[str]) -> process.Completed:
@@ -112,7 +127,7 @@ def _holder(project: Project, environ: Mapping[str, str]) -> int | None:
 
 def _keep(project: Project, known: Held) -> None:
     told = {"holder": known.holder, "machine": known.machine, "user": known.user, "forwards": known.forwards}
-    write_json(_file(project), told)
+    write_json(noted(project), told)
 
 
 def _describe(project: Project, address: Address, user: str) -> None:
@@ -143,7 +158,7 @@ Host {ssh.HOST}
 """
 
 
-def _join(job: Job, address: Address, tries: int, *, owners: bool) -> str:
+def _join(job: Job, address: Address, patience: float, *, owners: bool) -> str:
     uid, gid = owner(job.project.root) if owners else ("", "")
     told = {
         "box_user": address.user,
@@ -157,7 +172,7 @@ def _join(job: Job, address: Address, tries: int, *, owners: bool) -> str:
     }
     script = "".join(f"{name}={shlex.quote(value)}\n" for name, value in told.items())
     script += _JOIN.read_text(encoding="utf-8")
-    done = _patiently(lambda: guest.attempt(job, script), tries)
+    done = _patiently(lambda: guest.attempt(job, script), patience)
     said = [line.removeprefix("user ") for line in done.output.splitlines() if line.startswith("user ")]
     if done.code == _LOST:
         raise _refused(done)
@@ -173,15 +188,16 @@ def _public(address: Address) -> str:
             return " ".join(done.output.split()[:2])
     keys = ", ".join(address.keys) or "none is named"
     message = f"the key to the machine cannot be read ({keys})"
-    raise StepFailed(Problem(message=message, hint="envman destroy, then envman up: a new machine has a new key"))
+    raise StepFailed(
+        Problem(message=message, hint="envman destroy --data, then envman up: a new machine has a new key")
+    )
 
 
-def _patiently(attempt: Callable[[], process.Completed], tries: int) -> process.Completed:
+def _patiently(attempt: Callable[[], process.Completed], patience: float) -> process.Completed:
     """A server that has just begun, or begins anew, refuses for a moment."""
+    end = time.monotonic() + patience
     done = attempt()
-    for _ in range(tries):
-        if done.code != _LOST or "ermission denied" in done.output:
-            break
+    while done.code == _LOST and "ermission denied" not in done.output and time.monotonic() < end:
         time.sleep(_PAUSE)
         done = attempt()
     return done
@@ -189,9 +205,9 @@ def _patiently(attempt: Callable[[], process.Completed], tries: int) -> process.
 
 def _refused(done: process.Completed) -> StepFailed:
     said = done.last_lines(3)
-    hint = "envman up --verbose shows more; vagrant ssh may tell why"
+    hint = "envman restart boots it again; envman up --verbose shows more"
     if "ermission denied" in said:
-        hint = "the machine does not know our key any more: envman destroy, then envman up (data is kept)"
+        hint = "it does not know our key, and nobody can ask it for its data: envman destroy --data, then envman up"
     return StepFailed(Problem(message=f"the machine runs, and ssh does not let us in\n{said}", hint=hint))
 
 

@@ -48,7 +48,7 @@ class _There:
 
 def carry_out(operation: CopyFolder, job: Job) -> str | None:
     """Carry the operation out."""
-    carry(job)
+    _carry(_place(job), job)
     return None
 
 
@@ -62,8 +62,11 @@ def _place(job: Job) -> dict[str, str]:
 def carry(job: Job, *, made_there: bool = False) -> None:
     """The same in the middle of another step: what changed here goes there, and what was made there comes back."""
     place = _place(job)
-    if is_as_before(place, job.environ) if made_there else folder.is_carried(place):
-        return
+    if not (is_as_before(place, job.environ) if made_there else folder.is_carried(place)):
+        _carry(place, job)
+
+
+def _carry(place: Mapping[str, str], job: Job) -> None:
     worked, said = bring(place, job.environ)
     folder.tell(said if worked else said[:-1])
     if not worked:
@@ -164,8 +167,8 @@ def _kept(names: Sequence[str]) -> Iterator[str]:
 
 
 def _rsync(place: Mapping[str, str], environ: Mapping[str, str], names: Iterable[str], words: Sequence[str]) -> str:
-    # A slash at the end would mean what is in the folder.
-    told = [name.rstrip("/") for name in names]
+    # A slash at the end would mean what is in the folder, and a name that begins with # a comment.
+    told = [f"./{name.rstrip('/')}" for name in names]
     if not told:
         return ""
     file = Path(f"{place['copied']}.names")

@@ -20,6 +20,7 @@ from envman_vagrant import reasons
 NAME = "default"  # of the one machine in our Vagrantfile
 _CLEANUP = 75.0  # seconds: Vagrant cleans up for up to a minute when it is interrupted
 _WAIT = 2.0  # seconds between two tries while another vagrant is at work
+_AGAIN = 3  # times, after what does not happen twice
 _LIMIT = 120.0  # seconds for a question
 _PROGRESS = re.compile(r"Progress: *(\d+)%")
 # What could lead Vagrant elsewhere, or make it say more than we can read.
@@ -225,8 +226,12 @@ def _cwd(driver: Driver) -> str:
 def _patient(driver: Driver, run: Callable[[], Completed]) -> Completed:
     """Run it again while another vagrant is at work on the machine, for as long as we have patience."""
     end = time.monotonic() + driver.patience
+    again = _AGAIN
     while True:
         done = run()
+        if done.code != 0 and again and reasons.PASSED.search(done.output):
+            again -= 1
+            continue
         if done.code == 0 or not reasons.LOCKED.search(done.output) or time.monotonic() > end:
             return done
         time.sleep(_WAIT)

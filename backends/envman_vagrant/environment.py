@@ -79,6 +79,8 @@ def install(operation: InstallPackages, job: Job) -> str | None:
         job, f"{naming.VENV}/bin/python -c {shlex.quote(elsewhere.INVENTORY)}", "its Python does not run", root=False
     )
     found = json.loads(told.output.strip().splitlines()[-1])
+    # Programs make it when they first run; afterwards only what is done by hand changes the folder.
+    guest.run(job, f"mkdir -p {naming.VENV}/lib/python*/site-packages/__pycache__", "could not end", root=False)
     # uv.lock may just have been brought up to date: what is recorded is what was installed from.
     fresh = replace(project, source=source.detect(project.root, project.spec.python))
     made_from = resolve.fingerprint(fresh, operation.python)
@@ -134,7 +136,7 @@ def _with_uv(job: Job, script: str, what: str) -> None:
         done = guest.attempt(job, script, root=False, variables=variables)
     if done.code:
         said = job.masker.mask(done.last_lines(8))
-        hint = uv.meaning(done.output)[1] or guest.meaning(done.output)
+        hint = guest.meaning(done.output) or uv.meaning(done.output)[1]
         raise StepFailed(Problem(message=f"{what}\n{said}", hint=hint))
 
 

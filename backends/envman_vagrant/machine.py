@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from envman import identity
+from envman import identity, process
 from envman.backend import Job
 from envman.errors import EnvmanError, StepFailed
-from envman.files import read_json, remove_tree, write_json
+from envman.files import content, read_json, remove_tree, write_json, write_staged
 from envman.frozen import frozen
 from envman.problem import Problem
 from envman.project import Project
@@ -16,8 +16,9 @@ from envman_vagrant import connection, copying, naming, options, places, provide
 from envman_vagrant.driver import Address, Driver
 from envman_vagrant.operations import Connect, Provision, RemoveMachine, Start, StartMachine, StopMachine
 from envman_vagrant.providers import Folder, Provider
+from envman_vagrant.services import plan as services
 
-_TRIES = 3  # at the address that was right the last time
+_PATIENCE = 0.75  # seconds, at the address that was right the last time
 
 
 @frozen
@@ -49,6 +50,25 @@ def made_by(project: Project) -> Provider | None:
     return next(known, None)
 
 
+def _remembered(project: Project, environ: Mapping[str, str]) -> Provider:
+    """Who ran the machine when there was one."""
+    known = providers.table().get(str(project.memory.get(naming.PROVIDER)))
+    return known or kind_of(project, environ).provider
+
+
+def adopt(project: Project, environ: Mapping[str, str]) -> None:
+    """A machine of our name is ours: where Vagrant's note of it is lost, it is written again."""
+    if project.folder is None or not naming.begun(project) or made_by(project) is not None:
+        return
+    provider = _remembered(project, environ)
+    known = states.named(provider, naming.machine(project), environ)
+    if known:
+        places.make(project)
+        file = states.note(provider, places.dotfile(project))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_staged(file, known)
+
+
 def title(project: Project, made: Kind) -> str:
     """What the machine is, in its row."""
     box = providers.box_of(made.provider, options.of(project.spec))
@@ -59,8 +79,18 @@ def driver(job: Job, provider: Provider) -> Driver:
     """Vagrant, with the project's files."""
     if not (trust.folder(job.project) / "Vagrantfile").is_file():  # somebody has removed them
         value = vagrantfile.machine(job.project, provider, job.environ)
-        trust.deliver(job.project, value, job.environ, first=True)
+        trust.deliver(job.project, value, job.environ)
+    _keep_key(job.project, provider)
     return driver_of(job.project, provider, job.environ)
+
+
+def _keep_key(project: Project, provider: Provider) -> None:
+    """The key that Vagrant made cannot be made again: there are two of it."""
+    mine = states.note(provider, places.dotfile(project)).with_name("private_key")
+    other = places.folder(project) / "key"
+    source, target = (mine, other) if mine.exists() else (other, mine)
+    if source.exists() and target.parent.exists() and content(source) != content(target):
+        write_staged(target, source.read_text(encoding="utf-8"), mode=0o600)
 
 
 def driver_of(project: Project, provider: Provider, environ: Mapping[str, str]) -> Driver:
@@ -76,14 +106,21 @@ def driver_of(project: Project, provider: Provider, environ: Mapping[str, str]) 
     )
 
 
-def _loaded(project: Project) -> Path:
+def noted(project: Project) -> Path:
+    """Where it stands what the machine was last started with."""
     return places.folder(project) / "loaded.json"
 
 
 def loaded(project: Project, machine: str) -> str:
     """A digest of what the machine was last started with."""
-    known = read_json(_loaded(project))
+    known = read_json(noted(project))
     return str(known.get("inputs", "")) if known.get("machine") == machine else ""
+
+
+def made_from(project: Project, machine: str) -> str:
+    """The box that the machine was made from."""
+    known = read_json(noted(project))
+    return str(known.get("box") or "") if known.get("machine") == machine else ""
 
 
 def start(operation: StartMachine, job: Job) -> str | None:
@@ -95,28 +132,53 @@ def start(operation: StartMachine, job: Job) -> str | None:
     vagrant = driver(job, found.provider)
     if operation.how is Start.CREATE:
         remove_tree(places.dotfile(project) / "machines")  # notes of one that is gone
+        (places.folder(project) / "key").unlink(missing_ok=True)
+        if not noted(project).exists() or not services.may_keep(project):
+            _clear(job, found.provider)
 
     def on_line(line: str) -> None:
         job.line.progress(job.masker.mask(line))
         job.log(line)
 
     act = {Start.WAKE: vagrant.resume, Start.RELOAD: vagrant.reload}.get(operation.how, vagrant.up)
-    act(on_line)
+    if operation.how is Start.WAKE and found.provider.wake:
+        known = states.identity(found.provider, places.dotfile(project))
+        process.capture([word.replace("{id}", known) for word in found.provider.wake], env=job.environ)
+    else:
+        act(on_line)
+    _keep_key(project, found.provider)
     machine = states.identity(found.provider, places.dotfile(project))
     if inputs and operation.how is not Start.WAKE:
-        write_json(_loaded(project), {"machine": machine, "inputs": inputs})
+        box = made_from(project, machine) or providers.box_of(found.provider, options.of(project.spec))
+        write_json(noted(project), {"machine": machine, "inputs": inputs, "box": box})
     _connect(job, found, machine, afresh=operation.how is not Start.WAKE)
     return None if operation.as_it_was else title(project, found)
+
+
+def _clear(job: Job, provider: Provider) -> None:
+    """Remove disks of a machine that is not there."""
+    if provider.clear:
+        argv = [word.replace("{name}", naming.machine(job.project)) for word in provider.clear]
+        process.capture(argv, env=job.environ)
+
+
+def _lost(operation: RemoveMachine, job: Job) -> None:
+    """What a machine that its provider has no more may have left behind."""
+    if not operation.data and services.may_keep(job.project) and noted(job.project).exists():
+        message = "its provider has lost the machine: what is on a disk that may be left, nobody can ask for"
+        raise StepFailed(Problem(message=message, hint="envman destroy --data removes all of it"))
+    _clear(job, _remembered(job.project, job.environ))
 
 
 def _prepare(job: Job, found: Kind) -> str:
     """What Vagrant reads, and a digest of it."""
     project = job.project
     if project.identity is not None:
-        identity.remember(project.identity, **{naming.MACHINE: naming.machine(project)})
+        told = {naming.MACHINE: naming.machine(project), naming.PROVIDER: found.provider.name}
+        identity.remember(project.identity, **told)
     value = vagrantfile.machine(project, found.provider, job.environ)
-    trust.deliver(project, value, job.environ, first=made_by(project) is None)
-    return vagrantfile.inputs(value)
+    trust.deliver(project, value, job.environ)
+    return vagrantfile.inputs(project, value)
 
 
 def connect(operation: Connect, job: Job) -> str | None:
@@ -141,7 +203,7 @@ def _connect(job: Job, found: Kind, machine: str, *, afresh: bool) -> None:
         # Vagrant takes a second to say what nearly always is the same as before.
         before = Address(host=known["host"], port=known["port"], user=known["user"], keys=tuple(known["keys"]))
         try:
-            connection.open_anew(job, machine, before, owners=found.folder.owners, tries=_TRIES)
+            connection.open_anew(job, machine, before, owners=found.folder.owners, patience=_PATIENCE)
         except EnvmanError as error:
             job.log(f"not where it was: {error}")
         else:
@@ -161,7 +223,7 @@ def provision(operation: Provision, job: Job) -> str | None:
         job.log(line)
 
     value = vagrantfile.machine(job.project, kind(job).provider, job.environ)
-    trust.deliver(job.project, value, job.environ, first=False)
+    trust.deliver(job.project, value, job.environ)
     driver(job, kind(job).provider).provision(on_line)
     guest.run(job, guest.note("provision", operation.inputs), "could not note what is done")
     return None
@@ -184,6 +246,8 @@ def remove(operation: RemoveMachine, job: Job) -> str | None:
     project = job.project
     connection.close(project, job.environ)
     provider = made_by(project)
+    if provider is None or states.of(provider, places.dotfile(project), job.environ)[0] is states.State.GHOST:
+        _lost(operation, job)
     if provider is not None:
         driver(job, provider).destroy(job.log)
         state, _ = states.of(provider, places.dotfile(project), job.environ)
@@ -192,4 +256,6 @@ def remove(operation: RemoveMachine, job: Job) -> str | None:
             raise StepFailed(Problem(message=message, hint="envman destroy --verbose shows what was said"))
     remove_tree(places.folder(project))
     remove_tree(vagrantfile.folder(project))
+    if project.identity is not None:
+        identity.remember(project.identity, **{naming.MACHINE: None})
     return None

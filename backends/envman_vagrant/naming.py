@@ -1,9 +1,10 @@
-"""What the machine of a project is called, and where things stand in it."""
+"""What the machine of a project is called, and where things stand in it. On the hot path."""
 
 from __future__ import annotations
 
-from envman.identity import readable
-from envman.project import Project
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envman.project import Project
 
 ROOT = "/project"
 VENV = "/opt/venv"
@@ -13,6 +14,7 @@ ENTER, ENTER_ON_TERMINAL = f"{TOOLS}/enter", f"{TOOLS}/enter-on-terminal"
 UV = f"{TOOLS}/uv"
 UNIT = "envman-"  # what the names of our systemd units begin with
 MACHINE = "vagrant_machine"  # under which the machine's name is remembered
+PROVIDER = "vagrant_provider"  # the same, of who runs it
 
 
 def identity(project: Project) -> str:
@@ -20,7 +22,14 @@ def identity(project: Project) -> str:
     return project.identity.id if project.identity else "new"
 
 
+def begun(project: Project) -> str:
+    """The name of a machine that was made, or was begun to be; empty where there is none."""
+    known = project.memory.get(MACHINE)
+    return known if isinstance(known, str) else ""
+
+
 def machine(project: Project) -> str:
     """The name at the provider: readable, and nobody else's. A project that is renamed keeps its first."""
-    known = project.memory.get(MACHINE)
-    return known if isinstance(known, str) else f"envman-{readable(project.name)}-{identity(project)[:8]}"
+    from envman.identity import readable
+
+    return begun(project) or f"envman-{readable(project.name)}-{identity(project)[:8]}"

@@ -37,6 +37,7 @@ class Findings:
     python: str  # X.Y
     provider: Provider | None = None
     made_by: str = ""  # the provider of the machine that is there
+    made_from: str = ""  # the box of the machine that is there
     kind: str = ""  # of folder
     state: Machine = Machine.ABSENT
     machine: str = ""
@@ -92,7 +93,10 @@ def _findings(project: Project, environ: Mapping[str, str]) -> Findings:
     python = elsewhere.python(project, environ)
     if project.identity is None:
         made = machine.kind_of(project, environ)
-        return Findings(python=python, provider=made.provider, kind=made.folder.kind)
+        return Findings(
+            python=python, provider=made.provider, kind=made.folder.kind, title=machine.title(project, made)
+        )
+    machine.adopt(project, environ)
     known = machine.made_by(project)
     state, name = Machine.ABSENT, ""
     if known is not None:
@@ -100,16 +104,18 @@ def _findings(project: Project, environ: Mapping[str, str]) -> Findings:
     made = machine.kind_of(project, environ)
     inputs, fault = "", None
     try:
-        inputs = vagrantfile.inputs(vagrantfile.machine(project, made.provider, environ))
+        inputs = vagrantfile.inputs(project, vagrantfile.machine(project, made.provider, environ))
     except UsageError as error:
         fault = error
     held = connection.held(project, environ) if state is Machine.RUNNING else None
     connected = held is not None and held.machine == name
     inside = seen.look_inside(project, name, environ) if connected else None
+    gone = state in (Machine.ABSENT, Machine.GHOST)
     return Findings(
         python=python,
         provider=made.provider,
         made_by=known.name if known else "",
+        made_from=machine.made_from(project, name) if name else "",
         kind=made.folder.kind,
         state=state,
         machine=name,
@@ -121,7 +127,7 @@ def _findings(project: Project, environ: Mapping[str, str]) -> Findings:
         connected=inside is not None,
         forwards=held.forwards if held is not None and inside is not None else (),
         title=machine.title(project, made),
-        seen=inside or seen.remembered(project, name),
+        seen=Seen() if gone else inside or seen.remembered(project, name),
         fault=fault,
     )
 
@@ -211,4 +217,5 @@ def watched(project: Project, observed: Observed) -> Sequence[str]:
     brought = [str(project.root / one.path) for one in own.provision] + (
         [str(project.root / own.raw)] if own.raw else []
     )
-    return [str(generated / "Vagrantfile"), str(places.dotfile(project)), *brought]
+    ours = [places.config(project), connection.noted(project), machine.noted(project)]
+    return [str(generated / "Vagrantfile"), str(places.dotfile(project)), *map(str, ours), *brought]

@@ -80,3 +80,5 @@ class StopMachine:
 @frozen
 class RemoveMachine:
     """Remove it, and all of it that is on this machine."""
+
+    data: bool = False  # also disks that nobody can be asked for

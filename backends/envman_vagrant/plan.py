@@ -43,18 +43,22 @@ def plan(project: Project, observed: Observed, goal: Goal) -> tuple[Step, ...]:
         return tuple(_remove(project, findings, goal))
     if findings.fault is not None:
         raise findings.fault
-    _require_same_provider(project, findings)
+    _require_same_origin(project, findings)
     below = tuple(_below(project, findings, afresh=goal is Goal.REFRESH))
     renewed = any(step.renews for step in below)
     return (*below, *services.steps(project, findings, goal, renewed=renewed))
 
 
-def _require_same_provider(project: Project, findings: Findings) -> None:
-    asked = options.of(project.spec).provider
-    if asked and findings.made_by and findings.made_by != asked:
-        message = f"the machine was made with {findings.made_by}, and {asked} is asked for"
-        hint = "envman destroy keeps the data and removes the machine; then: envman up"
-        raise StepFailed(Problem(message=message, hint=hint, key="vagrant.provider"))
+def _require_same_origin(project: Project, findings: Findings) -> None:
+    """What a machine was made with cannot be changed under it."""
+    for key, made, asked in (
+        ("provider", findings.made_by, options.of(project.spec).provider),
+        ("box", findings.made_from, options.of(project.spec).box),
+    ):
+        if asked and made and made != asked:
+            message = f"the machine was made with {made}, and {asked} is asked for"
+            hint = "envman destroy keeps the data and removes the machine; then: envman up"
+            raise StepFailed(Problem(message=message, hint=hint, key=f"vagrant.{key}"))
 
 
 def _below(project: Project, findings: Findings, *, afresh: bool) -> Iterator[Step]:
@@ -68,7 +72,7 @@ def _below(project: Project, findings: Findings, *, afresh: bool) -> Iterator[St
         reason = "it was asked for" if afresh else "what it is made from changed" if "system" in found.notes else ""
         operation = PrepareSystem(inputs=findings.system)
         yield Step(name="system", title=title, reason=reason or "not there yet", operation=operation)
-    if created or not findings.carried:
+    if not (findings.connected and findings.carried):
         yield from _folder(findings)
     if findings.provision and (created or found.notes.get("provision") != findings.provision):
         yield Step(
@@ -104,7 +108,7 @@ def _below(project: Project, findings: Findings, *, afresh: bool) -> Iterator[St
 
 def _folder(findings: Findings) -> Iterator[Step]:
     if not folder.is_live(findings.kind):
-        reason = "the machine is new" if findings.state in _GONE else "it changed"
+        reason = "it changed" if findings.connected else "the machine begins"
         yield Step(name="folder", title="copied", reason=reason, operation=CopyFolder())
 
 
@@ -147,15 +151,15 @@ def _stop(project: Project, findings: Findings) -> Iterator[Step]:
 
 
 def _remove(project: Project, findings: Findings, goal: Goal) -> Iterator[Step]:
-    if not findings.machine:
+    if not findings.machine and not naming.begun(project):
         return
-    if goal is Goal.DESTROY and findings.state is not State.GHOST:
-        keeping = tuple(services.keeping(project, findings))
+    if goal is Goal.DESTROY and findings.state not in _GONE:
+        keeping = tuple(services.keeping(project, findings, known=findings.seen.machine == findings.machine))
         if keeping:
             yield from _as_it_was(findings)
             yield from keeping
     changes = (f"machine {naming.machine(project)}",)
-    operation = RemoveMachine()
+    operation = RemoveMachine(data=goal is not Goal.DESTROY)
     yield Step(name="machine", title="remove", reason="destroy was asked for", operation=operation, changes=changes)
 
 

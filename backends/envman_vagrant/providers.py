@@ -76,6 +76,9 @@ class Provider:
     snapshots: bool = False
     watch: str = ""  # a file that is there exactly while the machine runs
     state: Source | None = None
+    wake: tuple[str, ...] = ()  # a command that lets it go on, where Vagrant has no word for that
+    clear: tuple[str, ...] = ()  # a command that removes disks that a machine called {name} has left behind
+    find: tuple[str, ...] = ()  # a command that tells its own name for the machine called {name}
     disks: tuple[str, ...] = ()  # a command whose lines end with the files of its disks
     memory: tuple[str, ...] = ()  # a command that tells "rss" and a number of KiB
 

@@ -15,6 +15,8 @@ _DATA = re.compile(r"^\d+,[^,]*,[\w-]+(,|$)")
 _PREFIX = re.compile(r"^(?:==>|   ) [\w.-]+: ", re.MULTILINE)
 _CAUSES = re.compile(r"^(?:Message|Error|Stderr|Details): *(.+)", re.MULTILINE)
 LOCKED = re.compile(r"another process is already executing an action|because it is locked!|held by another instance of")
+# Docker's provider looks at every container that there is, and one of somebody else's has just gone.
+PASSED = re.compile(r"No such (?:object|container): [0-9a-f]{12}")
 _COMPANY = 'if this network has certificates of its own: [network] ca = "…"'
 
 
@@ -175,6 +177,11 @@ _TABLE = (
         "look at it; if nobody needs it, remove it with the provider's own tools",
     ),
     _Known(
+        r"Volume for domain is already created",
+        "the disk of this project's machine is still there, and the machine is not: its provider has lost it",
+        "nobody can ask it for its data: envman destroy --data removes it; then envman up",
+    ),
+    _Known(
         r"(?i)VBOX_E_OBJECT_NOT_FOUND|Domain not found|no domain with matching|Could not find a registered machine",
         "the machine is gone at the provider, and Vagrant does not know",
         "envman up makes it anew",
@@ -203,6 +210,11 @@ _TABLE = (
         r"exited after cleanup due to external interrupt",
         "Vagrant was interrupted",
         "envman up goes on",
+    ),
+    _Known(
+        r"(?m)^\S*/(?P<place>[^/\s]+\.rb):\d+:in [^\n]+: (?P<said>[^\n]+ \(\w*Error\))$",
+        "Vagrant itself has failed, in {place}: {said}",
+        "another version of Vagrant, or of its plugin, may do better",
     ),
 )
 

@@ -25,10 +25,13 @@ for _envman_unit in {units}; do
   [ -L "/run/systemd/units/invocation:$_envman_unit" ] || {{ echo stopped >&2; exit 125; }}
 done
 """
-# ssh would tell of a command that a signal has ended as of a failure of its own: a shell waits for it, and says
-# 128 + n. It hears the signals of its group, and what it says itself of the end nobody needs. Where a terminal has
-# gone, the shell has to end at once: only then the others in there are told.
-_WAITING = "sh -c 'trap : {heard}; exec 3>&2 2>/dev/null; (exec {program} 2>&3 3>&-); exit $?'"
+# What somebody did by hand in the environment, as far as a shell sees it by itself.
+_UNTOUCHED = f"""\
+for _envman_site in {naming.VENV}/lib/python*/site-packages; do
+  [ -x {naming.VENV}/bin/python ] && [ -f {naming.STATE}/notes/packages ] || exit 125
+  [ "$_envman_site" -nt {naming.STATE}/notes/packages ] && exit 125
+done
+"""
 _ENDS = (signal.SIGTERM, signal.SIGHUP)  # of ssh itself, and so of the terminal inside
 
 
@@ -50,7 +53,7 @@ class Session:
         """Whether the units of the project run."""
         nothing = os.open(os.devnull, os.O_RDWR)
         try:
-            told = self._told(_units(self._place) + "exit 0\n")
+            told = self._told(_units(self._place) + _UNTOUCHED + "exit 0\n")
             child = process.begin(self._words(), told, stdin=nothing, stderr=nothing)
         finally:
             os.close(nothing)
@@ -95,7 +98,7 @@ class Session:
         ended: list[int] = []
         try:
             # No key is ssh's own.
-            words = self._words("INT TERM QUIT", naming.ENTER_ON_TERMINAL, "-t", "-e", "none")
+            words = self._words(naming.ENTER_ON_TERMINAL, "-t", "-e", "none")
             child = process.begin(words, self._told(text))
 
             def end(number: int, _: FrameType | None) -> None:
@@ -111,8 +114,8 @@ class Session:
                 signal.signal(number, handler)
         return 128 + ended[0] if ended and code in (_LOST, *(-number for number in _ENDS)) else self._meant(code)
 
-    def _words(self, heard: str = "INT TERM HUP QUIT", program: str = naming.ENTER, *flags: str) -> list[str]:
-        return ssh.words(self._place, *flags, ssh.HOST, _WAITING.format(heard=heard, program=program))
+    def _words(self, program: str = naming.ENTER, *flags: str) -> list[str]:
+        return ssh.words(self._place, *flags, ssh.HOST, program)
 
     def _told(self, text: str) -> dict[str, str]:
         return {**self._own, ssh.TOLD: text}
@@ -146,8 +149,10 @@ class Session:
 
     def _signal(self, number: int) -> None:
         name = signal.Signals(number).name.removeprefix("SIG")
-        group = f"set -- $(sed 's/.*) //' /proc/{self._pid}/stat) && kill -s {name} -- -$3 || "
-        text = ("" if number in _OF_ONE else group) + f"kill -s {name} {self._pid}; exit 0\n"
+        # The number is that of the shell that waits: the command is its child, and all that it starts its group.
+        group = f"set -- $(sed 's/.*) //' /proc/{self._pid}/stat) && kill -s {name} -- -$3"
+        one = f"kill -s {name} $(cat /proc/{self._pid}/task/{self._pid}/children)"
+        text = f"{one if number in _OF_ONE else group}; exit 0\n"
         nothing = os.open(os.devnull, os.O_RDWR)
         try:
             child = process.begin(self._words(), self._told(text), stdin=nothing, stderr=nothing)

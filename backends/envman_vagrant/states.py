@@ -14,6 +14,7 @@ from envman_vagrant import providers
 from envman_vagrant.driver import NAME, Driver
 from envman_vagrant.providers import Provider, Source
 
+_ID = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b")
 _LIMIT = 10.0  # seconds: a provider that hangs tells nothing
 
 
@@ -53,9 +54,24 @@ _WORDS = {
 def identity(provider: Provider, dotfiles: Path) -> str:
     """The provider's own name for the machine; empty where there is none."""
     try:
-        return (dotfiles / "machines" / NAME / provider.name / "id").read_text(encoding="utf-8").strip()
+        return note(provider, dotfiles).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
         return ""
+
+
+def note(provider: Provider, dotfiles: Path) -> Path:
+    """Where Vagrant keeps that name."""
+    return dotfiles / "machines" / NAME / provider.name / "id"
+
+
+def named(provider: Provider, name: str, environ: Mapping[str, str]) -> str:
+    """The same, asked of the provider; empty where it has no machine that is called so."""
+    if not provider.find or shutil.which(provider.find[0], path=environ.get("PATH")) is None:
+        return ""
+    argv = [word.replace("{name}", name) for word in provider.find]
+    done = process.capture(argv, env={**environ, "LC_ALL": "C", "LANGUAGE": "C"}, limit=_LIMIT)
+    found = _ID.search(done.output) if done.code == 0 else None
+    return found[0] if found else ""
 
 
 def of(

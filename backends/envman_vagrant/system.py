@@ -43,7 +43,7 @@ def packages(project: Project) -> tuple[str, ...]:
 def inputs(project: Project, environ: Mapping[str, str]) -> str:
     """A digest of all that it depends on."""
     asked = repr((packages(project), _helpers(project, environ)))
-    texts = (_SCRIPT.read_bytes(), _ENTER.read_bytes(), start.SCRIPT, _environment(trusted=True))
+    texts = (_SCRIPT.read_text(encoding="utf-8"), *_ways_in().values(), _environment(trusted=True))
     trusted = certificates.of(project, environ)
     return digest([*texts, asked, *trusted, _for_apt(environ), uv_version()])[:32]
 
@@ -95,11 +95,7 @@ def prepare(operation: PrepareSystem, job: Job) -> str | None:
     script += _SCRIPT.read_text(encoding="utf-8")
     with connection.reaching(job, indexes.ports_here(proxies.given(job.environ).values())):
         guest.run(job, script, "could not prepare the system")
-    for target, where, first in (
-        (naming.ENTER, " >&2", ""),
-        (naming.ENTER_ON_TERMINAL, " >/dev/null", _SAID),
-    ):
-        text = _ENTER.read_text(encoding="utf-8") + first + start.SCRIPT % {"where": where}
+    for target, text in _ways_in().items():
         staged = places.folder(project) / "enter.sh"
         write_staged(staged, text)
         guest.carry(job, staged, target, "could not bring our tools")
@@ -107,6 +103,17 @@ def prepare(operation: PrepareSystem, job: Job) -> str | None:
     guest.run(job, guest.note("system", operation.inputs), "could not note what is done")
     count = len(packages(project))
     return f"{count} system packages" if count > 1 else (packages(project) or ("certificates and tools",))[0]
+
+
+def _ways_in() -> dict[str, str]:
+    """The scripts that become a command, without a terminal and on one."""
+    text = _ENTER.read_text(encoding="utf-8")
+    plain = text.replace("@heard@", "INT TERM HUP QUIT").replace("@start@", start.SCRIPT % {"where": " >&2"})
+    # Where a terminal has gone, the shell has to end at once: only then the others in there are told.
+    on_terminal = text.replace("@heard@", "INT TERM QUIT").replace(
+        "@start@", _SAID + start.SCRIPT % {"where": " >/dev/null"}
+    )
+    return {naming.ENTER: plain, naming.ENTER_ON_TERMINAL: on_terminal}
 
 
 _SAID = """\

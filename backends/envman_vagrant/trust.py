@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from envman import paths
 from envman.errors import UsageError
 from envman.files import content, digest, read_json, write_json, write_staged
 from envman.problem import Problem
@@ -25,16 +26,21 @@ def folder(project: Project) -> Path:
     return places.folder(project) / "files"
 
 
-def deliver(project: Project, value: Mapping[str, Any], environ: Mapping[str, str], *, first: bool) -> None:
+def _record(project: Project) -> Path:
+    # By the folder's path, beside all projects: what a machine may have written is not forgotten with the machine.
+    return Path(paths.data_folder()) / "trusted" / f"{digest([str(project.root)])[:24]}.json"
+
+
+def deliver(project: Project, value: Mapping[str, Any], environ: Mapping[str, str]) -> None:
     """Write it; raises UsageError where a file of the project's is not the one that was there before."""
     own = vagrantfile.write(project, value)
     brought = dict(_brought(project, own))
-    record = places.folder(project) / "trusted.json"
-    known = {} if first else read_json(record)
+    record = _record(project)
+    known = read_json(record)
     trusted = {os.path.realpath(word) for word in environ.get(_TRUSTED, "").split(os.pathsep) if word}
     now = {str(file): digest([text]) for file, text in brought.items()}
     for file, seen in now.items():
-        if not first and known.get(file) != seen and os.path.realpath(file) not in trusted:
+        if record.exists() and known.get(file) != seen and os.path.realpath(file) not in trusted:
             name = os.path.relpath(file, project.root)
             message = f"{name} is carried out on this machine, and has changed since the virtual one was made"
             hint = f"programs in there could have written it: look at it, then {_TRUSTED}={file} envman up"

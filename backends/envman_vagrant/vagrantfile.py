@@ -114,12 +114,14 @@ def write_values(place: Path, value: Mapping[str, Any]) -> None:
     write_staged(place / VALUES, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=True) + "\n")
 
 
-def inputs(value: Mapping[str, Any]) -> str:
+def inputs(project: Project, value: Mapping[str, Any]) -> str:
     """A digest of what the machine has to be loaded again for: not of what only provisions it."""
     kept = {name: one for name, one in value.items() if name not in _NOT_FOR_RELOAD}
     raw = value.get("raw")
     file = content(Path(raw)) if raw else b""
-    return digest([template(), json.dumps(kept, sort_keys=True), file])[:32]
+    own = folder(project) / "Vagrantfile"
+    text = content(own) if is_taken(own) else template()
+    return digest([text, json.dumps(kept, sort_keys=True), file])[:32]
 
 
 def provision_inputs(project: Project) -> str:

@@ -15,7 +15,7 @@ from envman_venv.services.servers import offers
 from envman_venv.services.vitals import vitals
 
 __all__ = [
-    "DEPENDS", "ENTER", "GROWS", "NAME", "OPTIONS", "RANK", "SUMMARY",
+    "DEPENDS", "ENTER", "GROWS", "ISOLATES", "NAME", "NEEDS", "OPTIONS", "RANK", "REPEATS", "SUMMARY",
     "apply", "check", "facts", "logs", "missing", "observe", "offers", "place", "plan", "taken", "usage", "viewpoint",
     "vitals", "watched",
 ]  # fmt: skip
@@ -27,6 +27,10 @@ ENTER = "envman_venv.enter"
 OPTIONS = None
 DEPENDS = ()
 GROWS = False
+ISOLATES = {"files": "shared", "processes": "shared", "kernel": "shared", "network": "shared"}
+REPEATS = "Python and packages"
+NEEDS = "nothing"
+BORROWS = True
 
 viewpoint = inside.on_host
 

@@ -13,7 +13,7 @@ from envman.errors import StepFailed
 from envman.problem import Problem
 from envman.process import Completed
 from envman.services import facts
-from envman.services.recipe import filled
+from envman.services.recipe import debian, filled
 from envman.spec.recipe import Recipe, Tool
 
 # The note of data until a first start has succeeded, and of data that was brought from elsewhere.
@@ -170,7 +170,7 @@ def _name(tool: Tool) -> str:
 
 
 def _no_tool(tool: Tool, held: Holding) -> StepFailed:
-    packages = " ".join(held.recipe.debian)
+    packages = " or ".join(debian(held.recipe, major(held.version)))
     message = f"{_name(tool)} is not on this machine, and {held.name} needs it for this"
     return StepFailed(Problem(message=message, hint=f"it comes with the server's packages: {packages}"))
 

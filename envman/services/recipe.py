@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from envman.errors import StepFailed
-from envman.spec.recipe import PLACE
+from envman.spec.recipe import PLACE, Recipe
 
 
 def filled(text: str, facts: Mapping[str, str]) -> str:
@@ -19,6 +19,11 @@ def filled(text: str, facts: Mapping[str, str]) -> str:
             raise StepFailed(f"the recipe asks for {found.group()}, which nobody knows") from None
 
     return PLACE.sub(value, text)
+
+
+def debian(recipe: Recipe, version: str) -> list[str]:
+    """The Debian packages of which one brings that version."""
+    return [filled(name, {"version": version}) for name in recipe.debian]
 
 
 def same_major(version: str, asked: str) -> bool:

@@ -202,7 +202,10 @@ class Recipe:
     url: str = key(words, doc="How its clients write its address.", example='"http://{host}:{port}"')
     image: str | None = key(words, None, doc="Its container image.", example='"getmeili/meilisearch:v{version}"')
     debian: tuple[str, ...] = key(
-        ListOf(words), (), doc="The Debian packages that bring it.", example='["postgresql-{version}"]'
+        ListOf(words),
+        (),
+        doc="Debian packages of which one brings it.",
+        example='["postgresql-{version}"]',
     )
     wheels: tuple[Wheel, ...] = key(ListOf(Table(Wheel)), (), doc="Packages of the index that carry it.", example="[…]")
     user: str = key(text, "app", doc="The user that it is made for.", example='"app"')

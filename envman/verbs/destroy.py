@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from envman import identity, removal, turn
+from envman import backend, identity, removal, turn
 from envman.answer import Answer
 from envman.errors import UsageError
 from envman.files import readable_size, remove_tree, size_of
@@ -20,7 +20,7 @@ from envman.services import upgrades
 
 def destroy(request: Request, *, data: bool) -> Answer:
     """Show what goes, with sizes; ask; remove it. Data of services stays unless `data` says otherwise."""
-    project = find_remembered(request.folder, request.environ)
+    project = find_remembered(request.folder, request.environ, backend.options())
     made = removal.made(project, request.environ, data=data)
     rows = [*(row for one in made for row in one.rows()), *_folders(project, made, data=data)]
     if not rows:

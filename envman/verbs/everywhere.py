@@ -51,6 +51,8 @@ def run_everywhere(request: Request, words: Sequence[str], *, program: bool, jun
     task = None if program else found.project.spec.tasks.get(words[0])
     argv = task.argv(tuple(words[1:])) if task else tuple(words)
     able, told = _able(found, request)
+    for problem in told:
+        request.console.warn(problem)
     outcomes = _outcomes(request, found, able, argv)
     masker = inside.masker(active.read(request), request.environ)
     called = " ".join(words)
@@ -143,4 +145,4 @@ def _as_junit(called: str, project: str, outcomes: Sequence[Outcome], masker: Ma
 
 def _plain(text: str) -> str:
     """Without what no XML may hold."""
-    return "".join(letter for letter in text if letter in "\n\t\r" or letter >= " ")
+    return "".join(letter for letter in text if letter in "\n\t\r" or (letter >= " " and letter not in "\ufffe\uffff"))

@@ -25,18 +25,24 @@ def switch(request: Request, name: str, *, data: bool) -> Answer:
         raise UsageError(Problem(message=message, hint=f"envman switch {name}, without them"))
     target = backend.load(name)
     found = active.find(request)
-    with turn.taken(turn_folder(found.project.root), "switch", request.console):
+    with turn.taken(turn_folder(found.project.root), "switch", request.console) as waited:
+        if waited:
+            found = active.find(request)  # whoever had the turn before may have moved it
         found = replace(found, project=claimed(active.read(request)))
         own = found.project.identity
+        if own is not None:
+            moving.recover(request, found, own)
+            found = replace(found, project=replace(found.project, memory=identity.recall(own)))
         if own is None or name == found.backend.NAME:
             return _already(request, found, name)
-        moving.recover(request, found, own)
         _require(target, request)
         move = moving.prepare(request, found, own, target, data=data)
         moving.require_able(move)
         _show(request.console, move)
         _confirm(request, move)
         done, told = _move(request, found, move)
+    for problem in done.told:
+        request.console.warn(problem)
     request.console.say(f"{found.project.name} is at {name} now.   {'  ·  '.join(suggestions(done.active.project))}")
     result = {
         "from": found.backend.NAME,
@@ -64,12 +70,12 @@ def _show(console: Console, move: Move) -> None:
     old, new = move.old.backend.NAME, move.new.backend.NAME
     going = f"data of {', '.join(move.carried)} goes along" if move.carried else "no data goes along"
     console.say(f"{console.style(f'{old} {console.marks[3]} {new}', 'bold')}: {going}")
-    for side, goal in ((move.new, Goal.UP), (move.old, Goal.DOWN)):
-        for step in side.steps(goal):
-            if step.name not in move.shared:
-                console.say(
-                    f"  {console.style(f'{side.backend.NAME}: {step.name}: {step.title} ({step.reason})', 'dim')}"
-                )
+    for side, goal, what in ((move.new, Goal.UP, "makes"), (move.old, Goal.DOWN, "ends")):
+        steps = [step for step in side.steps(goal) if step.name not in move.shared]
+        names = ", ".join(dict.fromkeys(step.name for step in steps))
+        console.say(f"  {side.backend.NAME} {what}: {names or 'nothing'}")
+        for step in steps:
+            console.detail(f"    {step.name}: {step.title} ({step.reason})")
     for name in move.stays:
         console.say(f"  the data of {name} stays at {old}")
     for name in move.shared:
@@ -99,7 +105,8 @@ def _move(request: Request, found: Active, move: Move) -> tuple[Provisioned, Map
         # Not the usual one yet: nobody shall find it ready before the choice is made.
         done = bring_up(replace(request, backend=move.new.backend.NAME), there, start=True, announce=False)
         moving.settle(move)
-        write_ready(done.active, done.observed)
+        if active.is_usual(request):
+            write_ready(done.active, done.observed)
     except BaseException:
         _go_back(request, found, move)
         raise
@@ -108,10 +115,20 @@ def _move(request: Request, found: Active, move: Move) -> tuple[Provisioned, Map
 
 def _go_back(request: Request, found: Active, move: Move) -> None:
     old, new = move.old.backend.NAME, move.new.backend.NAME
-    request.console.say(f"the move to {new} failed; {old} is brought up again")
-    before = replace(found, project=replace(found.project, memory=identity.recall(move.own)))
+    again = f"{old} is brought up again" if move.ran else f"the project stays at {old}, which did not run"
+    request.console.say(f"the move to {new} failed; {again}")
     try:
         moving.give_up(move)
-        bring_up(request, before, start=True, announce=False)
+    except EnvmanError as second:
+        problem = Problem(
+            message=f"what was made of {new} may still run: {second}", hint=f"envman down --backend {new}"
+        )
+        request.console.error(problem)
+    before = replace(found, project=replace(found.project, memory=identity.recall(move.own)))
+    try:
+        if move.ran:
+            bring_up(request, before, start=True, announce=False)
+        else:
+            moving.put_back(move)
     except EnvmanError as second:
         request.console.error(Problem(message=f"{old} did not come up: {second}", hint="envman up"))

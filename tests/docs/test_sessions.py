@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "docs/tutorial.md")
 # What stands behind it needs an engine.
 CONTAINERS = "\n## 9. The same in containers\n"
-NO_ENGINE = "unix:///nowhere/docker.sock"
+NO_ENGINE, NO_PROVIDER = "unix:///nowhere/docker.sock", "nowhere"
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"(Write|Add to) `([^`]+)`:\s*$")
 _EXIT_CODE = re.compile(r"# exit code (\d+)")
@@ -171,7 +171,8 @@ speaks_to_bash = pytest.mark.skipif(
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_document_does_what_it_shows(name: str, tmp_path: Path) -> None:
     document = (ROOT / name).read_text(encoding="utf-8")
-    _do_what_it_shows(name, document.partition(CONTAINERS)[0], Reader(tmp_path / "home", DOCKER_HOST=NO_ENGINE))
+    reader = Reader(tmp_path / "home", DOCKER_HOST=NO_ENGINE, VAGRANT_DEFAULT_PROVIDER=NO_PROVIDER)
+    _do_what_it_shows(name, document.partition(CONTAINERS)[0], reader)
 
 
 @speaks_to_bash

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import NO_ENGINE
+from tests.conftest import NO_ENGINE, NO_PROVIDER
 from tests.services.support import CACHE, CLIENT, DATABASE, VARIABLES, Shop
 
 Another = Callable[..., Shop]
@@ -23,7 +23,8 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def scratch(tmp_path: Path, shared_cache: Path) -> Iterator[Shop]:
     """An empty project folder with a user of its own, who has the machine's own package index."""
     made = Shop(tmp_path, shared_cache)
-    made.environ["DOCKER_HOST"] = NO_ENGINE  # whether this machine has an engine must make no difference
+    # Whether this machine has an engine must make no difference.
+    made.environ |= {"DOCKER_HOST": NO_ENGINE, "VAGRANT_DEFAULT_PROVIDER": NO_PROVIDER}
     yield made
     if made.data.exists():
         made.destroy()

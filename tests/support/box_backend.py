@@ -1,20 +1,27 @@
-"""A backend for tests that behaves as an engine does: it stops behind our back, holds ports, and no shell enters it."""
+"""A backend for tests that behaves as an engine does: it stops behind our back, holds ports, and no shell enters it.
+
+What its servers hold are files, one for each; `BOX_FAILS` names what fails in it, as box:restore.
+"""
 
 from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from envman.backend import Job, Log, Observed, State, Usage
+from envman.backend import Job, Log, Observed, Serving, State, Usage
+from envman.errors import StepFailed
+from envman.files import write_json
 from envman.inside import Listening, Viewpoint
 from envman.plan import Goal, Step
 from envman.problem import Problem
 from envman.project import Project
+from envman.services.snapshots import LookAtData, RestoreData, SaveData
 
 NAME = "box"
 SUMMARY = "a box"
@@ -23,14 +30,24 @@ ENTER = "tests.support.box_backend"
 OPTIONS = None
 DEPENDS = ("BOX_HOST",)
 GROWS = True
+ISOLATES = {"files": "own, but the project", "processes": "shared", "kernel": "shared", "network": "own"}
+REPEATS = "nothing"
+NEEDS = "a folder"
 
 
 def _folder(project: Project, environ: Mapping[str, str]) -> Path:
     own = project.identity.id if project.identity else "nobody"
-    return Path(environ["BOX_ENGINE"]) / environ.get("BOX_HOST", "here") / own
+    return Path(environ["BOX_ENGINE"]) / environ.get("BOX_HOST", "here") / NAME / own
+
+
+def _data(project: Project, environ: Mapping[str, str], name: str) -> Path:
+    folder = _folder(project, environ)
+    return folder.with_name(f"{folder.name}.{name}")  # beside it: it stays when the box goes
 
 
 def missing(environ: Mapping[str, str]) -> list[Problem]:
+    if environ.get("BOX_MISSING") == NAME:
+        return [Problem(message=f"no {NAME} engine", hint="start it")]
     return [] if Path(environ.get("BOX_ENGINE", "")).is_dir() else [Problem(message="no engine", hint="start it")]
 
 
@@ -49,12 +66,14 @@ def check(spec: Any) -> list[Any]:
 def observe(project: Project, environ: Mapping[str, str]) -> Observed:
     folder = _folder(project, environ)
     running = (folder / "running").exists()
+    state = State.RUNNING if running else State.STOPPED if folder.exists() else State.ABSENT
     return Observed(
-        state=State.RUNNING if running else State.STOPPED if folder.exists() else State.ABSENT,
+        state=state,
         generation=folder.name if folder.exists() else "",
         python=platform.python_version() if folder.exists() else "",
         target_python=platform.python_version(),
         executable=sys.executable,
+        services={name: Serving(state=state, title="a file") for name in project.spec.services},
         stops=True,
         ports=frozenset(project.ports.values()) if running else frozenset(),
         detail=folder,
@@ -74,8 +93,31 @@ def plan(project: Project, observed: Observed, goal: Goal) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def apply(operation: tuple[str, Path], job: Job) -> None:
+def _fail(verb: str, job: Job) -> None:
+    if job.environ.get("BOX_FAILS") == f"{NAME}:{verb}":
+        raise StepFailed(f"{verb} fails in the {NAME}")
+
+
+def _carry(operation: LookAtData | SaveData | RestoreData, job: Job) -> None:
+    here = _data(job.project, job.environ, operation.name)
+    if isinstance(operation, LookAtData):
+        _fail("look", job)
+        write_json(operation.target, {"it": here.read_text(encoding="utf-8").split()} if here.exists() else {})
+    elif isinstance(operation, SaveData):
+        _fail("save", job)
+        (operation.target / "held").write_text(here.read_text(encoding="utf-8") if here.exists() else "")
+    else:
+        lost = job.environ.get("BOX_FAILS") == f"{NAME}:lose"
+        here.write_text("" if lost else (operation.source / "held").read_text(encoding="utf-8"))
+        _fail("restore", job)
+
+
+def apply(operation: Any, job: Job) -> None:
+    if not isinstance(operation, tuple):
+        _carry(operation, job)
+        return
     verb, folder = operation
+    _fail(verb, job)
     if verb == "mkdir":
         folder.mkdir(parents=True)
     elif verb == "touch":
@@ -83,7 +125,7 @@ def apply(operation: tuple[str, Path], job: Job) -> None:
     else:
         (folder / "running").unlink(missing_ok=True)
         if verb == "rmtree":
-            folder.rmdir()
+            shutil.rmtree(folder)
 
 
 def place(project: Project, observed: Observed) -> dict[str, str]:
@@ -122,7 +164,7 @@ def alive(place: Mapping[str, str], environ: Mapping[str, str]) -> bool:
 def enter(
     place: Mapping[str, str], variables: Mapping[str, str], environ: Mapping[str, str], argv: Sequence[str], cwd: str
 ) -> tuple[Sequence[str], Mapping[str, str], str]:
-    return argv, {**environ, **variables}, cwd
+    return argv, {**environ, **variables, "BOX": NAME}, cwd
 
 
 def execute(
@@ -130,7 +172,7 @@ def execute(
 ) -> int | None:
     if not alive(place, environ):
         return None
-    return subprocess.call(argv, env={**environ, **variables}, cwd=cwd)
+    return subprocess.call(argv, env={**environ, **variables, "BOX": NAME}, cwd=cwd)
 
 
 def change(place: Mapping[str, str], variables: Mapping[str, str]) -> None:

@@ -60,6 +60,12 @@ class Machine(Scratch):
         return self.data / "projects" / self.identity
 
     @property
+    def name(self) -> str:
+        """What its provider calls it."""
+        facts = json.loads((self.folder / "project.json").read_text(encoding="utf-8"))
+        return str(facts[naming.MACHINE])
+
+    @property
     def config(self) -> Path:
         """The settings of ssh that lead to the machine."""
         return self.folder / "vagrant" / "ssh_config"

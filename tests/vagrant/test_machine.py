@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import machines
 from tests.support.containers import docker
 from tests.support.machines import Machine
+from tests.support.scratch import Scratch
 from tests.vagrant.conftest import SPEC, Make
 
 pytestmark = pytest.mark.engine
@@ -112,15 +112,6 @@ class TestAddress:
         assert "hint: envman up" in said.err
         assert steps(shop)[:1] == ["machine"]
 
-    def test_an_address_of_its_own_in_a_private_network(self, passing: Make) -> None:
-        shop = passing(**{"envman.toml": f'{SPEC}network = "10.121.7.9"\n'})
-        shop.up()
-        assert "10.121.7.9/" in shop.ssh("ip -4 -brief address").stdout
-        assert (
-            subprocess.run(["ping", "-c", "1", "-W", "5", "10.121.7.9"], capture_output=True, check=False).returncode
-            == 0
-        )
-
 
 class TestGone:
     """Others stop and remove machines too."""
@@ -151,7 +142,7 @@ def _container(shop: Machine) -> str:
     return file.read_text(encoding="utf-8").strip()
 
 
-def test_a_user_without_vagrant_is_told_what_brings_it(tmp_path: Path, scratch: machines.Scratch) -> None:
+def test_a_user_without_vagrant_is_told_what_brings_it(tmp_path: Path, scratch: Scratch) -> None:
     scratch.write({"envman.toml": 'backend = "vagrant"\n'})
     failed = scratch.envman("up", PATH=str(tmp_path))
     assert failed.code == 3

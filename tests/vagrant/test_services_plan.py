@@ -142,7 +142,7 @@ class TestDown:
 
     def test_only_data_that_is_whole_is_kept_of_one_that_goes(self) -> None:
         units = {**both(), "new": Unit(name="new", filled="begun"), "old": Unit(name="old", wrote="7")}
-        steps = list(plan.keeping(SHOP, Found(units=units)))
+        steps = list(plan.keeping(SHOP, Found(units=units), known=True))
         assert [one.operation for one in steps] == [KeepData(name="db"), KeepData(name="old")]
 
 

@@ -118,12 +118,13 @@ def test_what_has_to_be_loaded_again(root: Path) -> None:
     raw = root / "raw.rb"
     raw.write_text("# one\n")
     before = project(root, folder="rsync", raw="raw.rb")
-    first = vagrantfile.inputs(_value(before))
+    first = vagrantfile.inputs(before, _value(before))
     provisioned = project(root, folder="rsync", raw="raw.rb", provision=[{"shell": "a 'b' #{c}.sh"}])
-    assert vagrantfile.inputs(_value(provisioned)) == first
-    assert vagrantfile.inputs(_value(project(root, folder="rsync", raw="raw.rb", cpus=4))) != first
+    assert vagrantfile.inputs(provisioned, _value(provisioned)) == first
+    larger = project(root, folder="rsync", raw="raw.rb", cpus=4)
+    assert vagrantfile.inputs(larger, _value(larger)) != first
     raw.write_text("# two\n")
-    assert vagrantfile.inputs(_value(before)) != first
+    assert vagrantfile.inputs(before, _value(before)) != first
 
 
 def test_provisioning_is_judged_by_content(root: Path) -> None:
@@ -139,25 +140,25 @@ def test_provisioning_is_judged_by_content(root: Path) -> None:
 def test_what_is_carried_out_here_is_asked_about_once_it_changes(root: Path) -> None:
     (root / "raw.rb").write_text("# first\n")
     made = project(root, folder="rsync", raw="raw.rb", provision=[{"ansible": "play.yml"}])
-    trust.deliver(made, _value(made), {}, first=True)
+    trust.deliver(made, _value(made), {})
     assert (trust.folder(made) / "raw.rb").read_text() == "# first\n"
-    trust.deliver(made, _value(made), {}, first=False)
+    trust.deliver(made, _value(made), {})
     (root / "raw.rb").write_text("# second\n")
     with pytest.raises(UsageError, match=r"raw\.rb is carried out on this machine") as raised:
-        trust.deliver(made, _value(made), {}, first=False)
+        trust.deliver(made, _value(made), {})
     assert "ENVMAN_TRUST=" in str(raised.value.problems[0].hint)
     assert (trust.folder(made) / "raw.rb").read_text() == "# first\n"
-    trust.deliver(made, _value(made), {"ENVMAN_TRUST": str(root / "raw.rb")}, first=False)
-    trust.deliver(made, _value(made), {}, first=False)
+    trust.deliver(made, _value(made), {"ENVMAN_TRUST": str(root / "raw.rb")})
+    trust.deliver(made, _value(made), {})
     assert (trust.folder(made) / "raw.rb").read_text() == "# second\n"
 
 
 def test_a_vagrantfile_that_was_taken_over_inside_counts_only_when_somebody_looked(root: Path) -> None:
     made = project(root, folder="rsync")
-    trust.deliver(made, _value(made), {}, first=True)
+    trust.deliver(made, _value(made), {})
     (vagrantfile.folder(made) / "Vagrantfile").write_text("system 'touch /tmp/owned'\n")
     with pytest.raises(UsageError, match="has changed since"):
-        trust.deliver(made, _value(made), {}, first=False)
+        trust.deliver(made, _value(made), {})
     assert (trust.folder(made) / "Vagrantfile").read_text() == vagrantfile.template()
 
 
@@ -186,7 +187,7 @@ def test_the_real_vagrant_takes_every_value_as_it_is(root: Path) -> None:
     )
     look = "File.write(File.join(File.dirname(machine['raw']), 'seen.json'), JSON.generate([config.vm.box, told]))\n"
     (root / "raw.rb").write_text(f"told = config.vm.provisioners[0].config.args\n{look}", encoding="utf-8")
-    trust.deliver(made, _value(made), _PATH, first=True)
+    trust.deliver(made, _value(made), _PATH)
     _driver(made).validate()
     assert json.loads((root / "seen.json").read_text()) == ['own/"b#{x}"', _PROVISION[0]["args"]]
 
@@ -202,7 +203,7 @@ def test_each_provider_knows_the_settings(name: str, root: Path, monkeypatch: py
     (root / "raw.rb").write_text(_LOOK, encoding="utf-8")
     kind = "virtiofs" if name == "libvirt" else "rsync"
     made = project(root, folder=kind, box="own/box", cpus=2, memory="1 GB", disk="20 GB", raw="raw.rb")
-    trust.deliver(made, _value(made, name), _PATH, first=True)
+    trust.deliver(made, _value(made, name), _PATH)
     with suppress(EngineMissing):  # it has read all, and then says that it cannot run here
         _driver(made, name).validate()
     seen = json.loads((root / "seen.json").read_text())
@@ -223,7 +224,7 @@ def test_a_fault_of_the_user_s_own_ruby_has_its_place(root: Path, raw: str, line
     _needs_vagrant()
     (root / "raw.rb").write_text(raw)
     made = project(root, folder="rsync", raw="raw.rb")
-    trust.deliver(made, _value(made), _PATH, first=True)
+    trust.deliver(made, _value(made), _PATH)
     with pytest.raises(StepFailed, match=said) as raised:
         _driver(made).validate()
     (problem,) = raised.value.problems

@@ -42,6 +42,8 @@ def keep(operation: KeepData, job: Job) -> str:
     where = layout.of(name)
     what = f"the data of {name} could not be brought out of the machine"
     hint = "nothing was removed; envman destroy --data goes without it"
+    if operation.perhaps and guest.attempt(job, f"[ -e {where.data} ] || [ -e {where.aside} ]").code == 1:
+        return "it has no data"
     script = layout.locked(name) + scripts.stopped([name]) + scripts.put_back(where)
     try:
         guest.run(job, script, what)

@@ -25,3 +25,4 @@ class KeepData:
     """Copy the data of a service out of a machine that is about to go."""
 
     name: str
+    perhaps: bool = False  # nobody knows whether there is any

@@ -72,12 +72,19 @@ def quiet(project: Project, findings: Findings) -> Iterator[Step]:
             yield Step(name=due[0], title=title, reason="it was asked for", operation=Stop(names=due))
 
 
-def keeping(project: Project, findings: Findings) -> Iterator[Step]:
-    """What has to be brought out of a machine before it goes."""
-    for name, unit in findings.units.items():
-        if unit.wrote:
-            title = f"keep the data of {name}"
-            yield Step(name=name, title=title, reason="the machine goes", operation=KeepData(name=name))
+def keeping(project: Project, findings: Findings, *, known: bool) -> Iterator[Step]:
+    """What has to be brought out of a machine before it goes, where it is known what is in it, and where it is not."""
+    names = [name for name, unit in findings.units.items() if unit.wrote] if known else may_keep(project)
+    for name in names:
+        operation = KeepData(name=name, perhaps=not known)
+        yield Step(name=name, title=f"keep the data of {name}", reason="the machine goes", operation=operation)
+
+
+def may_keep(project: Project) -> list[str]:
+    """The services that may have data in a machine, whatever the spec says by now: those that have a port here."""
+    before = project.memory.get("ports")
+    names = before if isinstance(before, dict) else {}
+    return [name.removeprefix(facts.port_name("")) for name in names if name.startswith(facts.port_name(""))]
 
 
 def made_from(project: Project, name: str) -> str:

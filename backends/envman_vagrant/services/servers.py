@@ -16,7 +16,7 @@ from envman.files import digest
 from envman.frozen import frozen
 from envman.network import indexes, proxies
 from envman.problem import Problem
-from envman.services.recipe import filled, same_major
+from envman.services.recipe import debian, filled, same_major
 from envman.spec.model import Service
 from envman.spec.recipe import Recipe, Wheel
 from envman_vagrant import connection, environment, guest, naming
@@ -57,8 +57,8 @@ def wheel_for(recipe: Recipe, version: str) -> Wheel | None:
 
 
 def packages(recipe: Recipe, version: str) -> str:
-    """The Debian packages that bring a server of that version."""
-    return " ".join(filled(name, {"version": version}) for name in recipe.debian)
+    """The Debian packages of which one brings a server of that version."""
+    return " or ".join(debian(recipe, version))
 
 
 def ensure(recipe: Recipe, service: Service, job: Job) -> Server:
@@ -175,8 +175,8 @@ def known(server: Server, data: str, run: str) -> dict[str, str]:
 
 
 def _install(recipe: Recipe, version: str, job: Job) -> bool:
-    """Debian's packages, whose own units never run; whether they are to be had in that version."""
-    told = f"packages={shlex.quote(packages(recipe, version))}\nasked={shlex.quote(version)}\n"
+    """One of Debian's packages, whose own units never run; whether one is to be had in that version."""
+    told = f"packages={shlex.quote(' '.join(debian(recipe, version)))}\nasked={shlex.quote(version)}\n"
     job.line.progress(f"looking for {packages(recipe, version)}")
     with connection.reaching(job, indexes.ports_here(proxies.given(job.environ).values())):
         done = guest.attempt(job, told + _PACKAGES.read_text(encoding="utf-8"))

@@ -15,7 +15,7 @@ from envman.backend import Offer
 from envman.files import digest
 from envman.frozen import frozen
 from envman.services import containers
-from envman.services.recipe import filled, same_major
+from envman.services.recipe import debian, filled, same_major
 from envman.spec.model import Service
 from envman.spec.recipe import Recipe, Wheel
 from envman_venv.services import places
@@ -105,8 +105,8 @@ def find_here(recipe: Recipe, service: Service, environ: Mapping[str, str]) -> S
 
 
 def packages(recipe: Recipe, version: str) -> str:
-    """The Debian packages that bring a server of that version."""
-    return " ".join(filled(name, {"version": version}) for name in recipe.debian)
+    """The Debian packages of which one brings a server of that version."""
+    return " or ".join(debian(recipe, version))
 
 
 def offers(recipe: Recipe, environ: Mapping[str, str]) -> list[Offer]:

@@ -1,20 +1,19 @@
-# Brings the packages of a server; what they would run by themselves never runs. Carried out as root; told by variables:
-# packages, asked (the major version). Ends with 4 where no such version is to be had.
+# Brings the package of a server; what it would run by itself never runs. Carried out as root; told by variables:
+# packages (of which one will do), asked (the major version). Ends with 4 where no such version is to be had.
 export DEBIAN_FRONTEND=noninteractive
 command -v apt-get >/dev/null || exit 4
 apt() { apt-get -o DPkg::Lock::Timeout=180 -o Acquire::Languages=none -o Dpkg::Use-Pty=0 -qq "$@"; }
 candidate() { apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: *//p'; }
-# The first tells the version, without the epoch before it and what Debian adds behind.
+# The first of that version, without the epoch before it and what Debian adds behind.
 right() {
-  version=$(candidate "$1")
-  version=${version#*:}
-  case ${version%%[-+~]*} in
-  "$asked" | "$asked".*) ;;
-  *) return 1 ;;
-  esac
-  for one; do
-    case $(candidate "$one") in '' | '(none)') return 1 ;; esac
+  for package; do
+    version=$(candidate "$package")
+    version=${version#*:}
+    case ${version%%[-+~]*} in
+    "$asked" | "$asked".*) return 0 ;;
+    esac
   done
+  return 1
 }
 enabled() { systemctl list-unit-files --no-legend --state=enabled --type=service,socket 2>/dev/null | cut -d ' ' -f 1 | sort; }
 
@@ -44,12 +43,11 @@ chmod 755 "$policy"
 mkdir -p "$clusters"
 echo "create_main_cluster = false" > "$clusters/envman.conf"
 before=$(enabled)
-echo "installing $packages"
-# shellcheck disable=SC2086
-if ! apt install --yes --no-install-recommends $packages; then
+echo "installing $package"
+if ! apt install --yes --no-install-recommends "$package"; then
   # The lists may name files that are not there any more.
   apt update
-  apt install --yes --no-install-recommends $packages
+  apt install --yes --no-install-recommends "$package"
 fi
 for one in $(enabled); do
   case "

@@ -49,7 +49,7 @@ if [ "$known" != "$bundle" ]; then
 fi
 
 group=$(id -g "$user")
-mkdir -p "$state/notes" "$venv" "$root"
+mkdir -p "$state/notes" "$tools" "$venv" "$root"
 chown "$user:$group" "$venv"
 mountpoint -q "$root" || chown "$user:$group" "$root"
 printf '%s\n' "$environment" > "$tools/.environment"

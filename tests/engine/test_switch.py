@@ -1,0 +1,303 @@
+"""One project with 100,000 rows goes from level to level; whatever ends a move, nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docker.stacks import Stack
+from tests.services.support import listens, processes
+from tests.support import engines, machines
+from tests.support.scratch import Outcome
+
+pytestmark = pytest.mark.engine
+
+ROWS = 100_000
+KILLER = Path(__file__).parent.parent / "support" / "killer.py"
+SPEC = f"""
+[env]
+DATABASE_URL = "{{services.db.url}}"
+REDIS_URL = "{{services.cache.url}}"
+WORD = "${{CANARY}}"
+LISTEN = "{{ports.web.inside}} --bind {{ports.web.bind}}"
+[services.db]
+use = "postgres"
+version = "17"
+port = {{db}}
+[services.cache]
+use = "redis"
+port = {{cache}}
+[services.web]
+run = "python -m http.server $LISTEN"
+[ports]
+web = {{web}}
+[tasks]
+test = "pytest -q -p no:cacheprovider test_shop.py"
+[hooks]
+setup = ["python shop.py create"]
+{machines.CONTAINER}"""
+SHOP = f"""\
+import os, sys, hashlib
+
+import psycopg, redis
+
+
+def database():
+    return psycopg.connect(os.environ["DATABASE_URL"], autocommit=True)
+
+
+def cache():
+    return redis.Redis.from_url(os.environ["REDIS_URL"])
+
+
+def create():
+    with database() as line:
+        line.execute("create table if not exists visits (id serial primary key, who text, paid numeric(12, 3))")
+
+
+def fill():
+    with database() as line:
+        line.execute("insert into visits (who, paid) select 'é' || n, n / 7.0 from generate_series(1, {ROWS}) n")
+    pipe = cache().pipeline()
+    pipe.mset({{f"key{{n}}": n for n in range({ROWS})}})
+    pipe.rpush("list", 1, 2, 3)
+    pipe.hset("hash", mapping={{"a": 1, "b": b"\\xff"}})
+    pipe.execute()
+
+
+def digest():
+    with database() as line:
+        rows = line.execute("select count(*), md5(string_agg(v::text, ',' order by id)) from visits v").fetchone()
+    keys = sorted(cache().keys("key*"))
+    values = hashlib.sha256(b",".join(cache().mget(keys))).hexdigest() if keys else ""
+    print(rows[0], rows[1], len(keys), values, cache().lrange("list", 0, -1), sorted(cache().hgetall("hash").items()))
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]]()
+"""
+TESTS = f"""\
+import os, shop
+
+
+def test_rows():
+    with shop.database() as line:
+        assert line.execute("select count(*) from visits").fetchone() == ({ROWS},)
+        assert line.execute("select who from visits where id = 7").fetchone() == ("é7",)
+
+
+def test_keys():
+    assert shop.cache().get("key99") == b"99"
+
+
+def test_word():
+    assert os.environ["WORD"] == "canary-4711"
+"""
+CANARY = "canary-4711"
+
+
+class Mover(Stack):
+    """A project that is anywhere, and its data."""
+
+    patience = 300
+
+    def __init__(self, home: Path, cache: Path) -> None:
+        super().__init__(home, cache)
+        (self.root / "envman.local.toml").unlink()
+        self.environ |= {"CANARY": CANARY, "PIP_CONFIG_FILE": os.devnull}
+        self.environ.pop("PIP_FIND_LINKS", None)
+
+    def describe_all(self, spec: str = SPEC) -> None:
+        """Write the spec, with ports of its own."""
+        from tests.services.support import free_port
+
+        self.ports.setdefault("web", free_port())
+        self.describe(spec.replace("web = {web}", f"web = {self.ports['web']}"))
+
+    def switch(self, level: str, *words: str, **variables: str) -> Outcome:
+        """A move that has to come to its end."""
+        said = self.call(("switch", level, *words), variables)
+        assert said.code == 0, said.err
+        return said
+
+    def digest(self) -> str:
+        """All that the servers hold."""
+        said = self.envman("run", "python", "shop.py", "digest")
+        assert said.code == 0, said.err
+        return said.out
+
+    def containers(self) -> list[str]:
+        """The services whose containers run."""
+        mine = ("--filter", f"label=dev.envman.project={self.identity}", "--format", '{{.Label "dev.envman.service"}}')
+        return sorted(self.docker("ps", *mine).split())
+
+    def machine_runs(self) -> bool:
+        """Whether its machine does."""
+        return bool(self.docker("ps", "--quiet", "--filter", f"name=envman-shop-{self.identity[:8]}"))
+
+    def servers(self) -> list[str]:
+        """What of it runs on this machine."""
+        return [told for told in processes(self.folder, patience=5).values() if "postgres" in told or "valkey" in told]
+
+    def only_at(self, level: str) -> None:
+        """It is there, and nowhere else."""
+        status = self.status()
+        assert (status["backend"], status["state"]) == (level, "running"), status
+        assert bool(self.servers()) == (level == "venv")
+        assert bool(self.containers()) == (level == "docker")
+        assert self.machine_runs() == (level == "vagrant")
+        assert {name: one["host"]["port"] for name, one in status["services"].items() if name != "web"} == {
+            name: self.ports[name] for name in ("db", "cache")
+        }
+        assert status["ports"]["web"]["host"] == self.ports["web"]
+        assert all(listens(port) for port in self.ports.values())
+        assert self.envman("plan", "--json").result["steps"] == []
+
+    def killed(self, moment: str, count: int, *words: str, interrupt: bool = False) -> Outcome:
+        """A call that ends at a moment."""
+        done = subprocess.run(
+            [sys.executable, str(KILLER), *(["--interrupt"] if interrupt else []), moment, str(count), "--", *words],
+            cwd=self.root,
+            env={**self.environ, "PYTHONPATH": str(KILLER.parents[2])},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=self.patience,
+            start_new_session=True,
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all, so that servers and packages are fetched once."""
+    return tmp_path_factory.mktemp("switch-cache")
+
+
+@pytest.fixture
+def shop(tmp_path: Path, cache: Path) -> Iterator[Mover]:
+    """A project at venv, with its rows."""
+    engines.needs("docker")
+    made = Mover(tmp_path, cache)
+    made.describe_all()
+    wants = "psycopg[binary]>=3.2\nredis>=5\npytest\n"
+    made.write({"requirements.txt": wants, "shop.py": SHOP, "test_shop.py": TESTS})
+    made.up()
+    filled = made.envman("run", "python", "shop.py", "fill")
+    assert filled.code == 0, filled.err
+    yield made
+    gone = made.envman("destroy", "--yes", "--data")
+    assert gone.code == 0, gone.err
+
+
+def test_around_all_levels(shop: Mover) -> None:
+    machines.needs_container()
+    before, secrets = shop.digest(), shop.secrets
+    assert before.startswith(f"{ROWS} ")
+    for level in ("docker", "vagrant", "venv"):
+        said = shop.switch(level)
+        assert f"{ROWS} rows" in said.err
+        shop.only_at(level)
+        assert shop.digest() == before
+        tested = shop.envman("run", "test")
+        assert tested.code == 0, tested.out + tested.err
+    assert shop.secrets == secrets
+    words = [*secrets.values(), CANARY]
+    told = [log.read_text(encoding="utf-8", errors="replace") for log in shop.folder.rglob("*.log")]
+    assert told
+    assert [word for word in words if any(word in text for text in told)] == []
+    assert list((shop.folder / "data").glob(".moving/*")) == []
+
+
+def test_killed_at_every_step_between_venv_and_docker(shop: Mover) -> None:
+    before = shop.digest()
+    shop.switch("docker")  # the image is there from now on: what is tried below is the move
+    shop.switch("venv")
+    for count in range(1, 60):
+        ended = shop.killed("step", count, "switch", "docker")
+        if ended.code == 0:
+            assert count > 15
+            shop.only_at("docker")
+            assert shop.digest() == before
+            return
+        assert ended.code == -signal.SIGKILL, ended.err
+        shop.up()
+        assert shop.status()["backend"] == "venv", count
+        assert shop.containers() == [], count
+        assert all(listens(port) for port in shop.ports.values()), count
+        assert shop.digest() == before, count
+    pytest.fail("the switch never came to its end")
+
+
+def test_ctrl_c_brings_the_old_one_back_at_once(shop: Mover) -> None:
+    before = shop.digest()
+    for count in (2, 9, 14):
+        ended = shop.killed("step", count, "switch", "docker", interrupt=True)
+        assert ended.code == 130, ended.err
+        assert "Traceback" not in ended.err
+        shop.only_at("venv")
+    assert shop.digest() == before
+
+
+@pytest.mark.parametrize("backwards", [False, True], ids=["there", "back"])
+def test_killed_on_the_way_to_a_machine(shop: Mover, backwards: bool) -> None:
+    machines.needs_container()
+    before = shop.digest()
+    old, new = ("vagrant", "venv") if backwards else ("venv", "vagrant")
+    if backwards:
+        shop.switch("vagrant")
+    for moment, count in _named_points(shop, new):
+        ended = shop.killed(moment, count, "switch", new)
+        assert ended.code == -signal.SIGKILL, ended.err
+        shop.up()
+        shop.only_at(old)
+        assert shop.digest() == before, (moment, count)
+    shop.switch(new)
+    shop.only_at(new)
+    assert shop.digest() == before
+
+
+def _named_points(shop: Mover, new: str) -> list[tuple[str, int]]:
+    """While the new one is made, while the data is carried, and when the old one has just ended."""
+    made = len(shop.envman("plan", "--backend", new, "--json").result["steps"])
+    servers = 2
+    between = made + servers + 1
+    return [("step", 1), ("step", between + 2), ("step", between + 9)]
+
+
+class TestFailing:
+    """What does not work over there is said, and the old one runs."""
+
+    def test_every_kind_of_failure(self, shop: Mover) -> None:
+        before = shop.digest()
+        spec = (shop.root / "envman.toml").read_text(encoding="utf-8")
+        for change, told in (
+            (
+                ("[hooks]\nsetup = [", '[hooks]\nsetup = ["test ! -e /.dockerenv", '),
+                "test ! -e /.dockerenv ended with 1",
+            ),
+            (("[tasks]", '[system]\npackages = ["no-such-package-4711"]\n[tasks]'), "no-such-package-4711"),
+        ):
+            shop.write({"envman.toml": spec.replace(*change)})
+            shop.up()
+            failed = shop.envman("switch", "docker", "--json")
+            assert (failed.code, failed.json["ok"]) == (1, False), failed.err
+            assert told in str(failed.json["problems"])
+            assert "venv is brought up again" in failed.err
+            shop.only_at("venv")
+            assert shop.digest() == before
+        shop.write({"envman.toml": spec})
+        shop.up()
+
+    def test_no_engine(self, shop: Mover) -> None:
+        failed = shop.envman("switch", "docker", DOCKER_HOST="unix:///nowhere/docker.sock")
+        assert failed.code == 3
+        assert "no engine answers" in failed.err
+        shop.only_at("venv")
