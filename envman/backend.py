@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 
 from envman.console import StepLine
 from envman.errors import EngineMissing, UsageError
-from envman.frozen import field, frozen, frozen_in_order
+from envman.frozen import field, frozen, frozen_in_order, replace
 from envman.inside import Viewpoint
 from envman.plan import Goal, Step
 from envman.problem import Problem
@@ -319,6 +319,7 @@ def taken(environ: Mapping[str, str]) -> dict[int, str]:
 def choose(names: Sequence[str], environ: Mapping[str, str]) -> tuple[Backend, tuple[Problem, ...]]:
     """The first backend that this machine can run, and why the ones before it were passed over."""
     passed: list[Problem] = []
+    missing: Sequence[Problem] = ()
     for name in names:
         if len(names) > 1 and name not in registered():
             passed.append(Problem(message=f'backend "{name}" is not part of this envman', key="backend"))
@@ -327,5 +328,5 @@ def choose(names: Sequence[str], environ: Mapping[str, str]) -> tuple[Backend, t
         missing = backend.missing(environ)
         if not missing:
             return backend, tuple(passed)
-        passed += missing
-    raise EngineMissing(passed)
+        passed += [replace(one, message=f"{name} is passed over: {one.message}") for one in missing]
+    raise EngineMissing(list(missing) if len(names) == 1 else passed)

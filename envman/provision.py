@@ -29,7 +29,7 @@ from envman.answer import envelope
 from envman.backend import Backend, Observed, State
 from envman.console import Console
 from envman.dependencies.source import Kind
-from envman.errors import UsageError
+from envman.errors import EnvmanError, UsageError
 from envman.execute import Executor
 from envman.files import digest, write_staged
 from envman.frozen import frozen, replace
@@ -131,7 +131,13 @@ def provision(request: Request, command: str, *, start: bool, announce: bool, go
             moving.recover(request, found, found.project.identity)
             found = replace(found, project=_remembered(found.project))
         _note_use(found)
-        done = bring_up(request, found, start=start, announce=announce, goal=goal)
+        try:
+            done = bring_up(request, found, start=start, announce=announce, goal=goal)
+        except EnvmanError:
+            # What was passed over, and what this one cannot do, may well be why.
+            for problem in (*found.passed_over, *found.unsupported):
+                request.console.warn(problem)
+            raise
         return replace(done, seconds=time.perf_counter() - started)
 
 

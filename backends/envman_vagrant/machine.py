@@ -123,6 +123,13 @@ def made_from(project: Project, machine: str) -> str:
     return str(known.get("box") or "") if known.get("machine") == machine else ""
 
 
+def made_in(project: Project, machine: str) -> str | None:
+    """The address that it was made with, empty where it has none of its own; None where nobody has noted it."""
+    known = read_json(noted(project))
+    network = known.get("network") if known.get("machine") == machine else None
+    return network if isinstance(network, str) else None
+
+
 def start(operation: StartMachine, job: Job) -> str | None:
     """Let it run, and connect."""
     project, found = job.project, kind(job)
@@ -150,7 +157,9 @@ def start(operation: StartMachine, job: Job) -> str | None:
     machine = states.identity(found.provider, places.dotfile(project))
     if inputs and operation.how is not Start.WAKE:
         box = made_from(project, machine) or providers.box_of(found.provider, options.of(project.spec))
-        write_json(noted(project), {"machine": machine, "inputs": inputs, "box": box})
+        network = made_in(project, machine)
+        network = options.of(project.spec).network or "" if network is None else network
+        write_json(noted(project), {"machine": machine, "inputs": inputs, "box": box, "network": network})
     _connect(job, found, machine, afresh=operation.how is not Start.WAKE)
     return None if operation.as_it_was else title(project, found)
 

@@ -38,6 +38,7 @@ class Findings:
     provider: Provider | None = None
     made_by: str = ""  # the provider of the machine that is there
     made_from: str = ""  # the box of the machine that is there
+    made_in: str | None = None  # its address of its own, empty where it has none; None: nobody knows
     kind: str = ""  # of folder
     state: Machine = Machine.ABSENT
     machine: str = ""
@@ -116,6 +117,7 @@ def _findings(project: Project, environ: Mapping[str, str]) -> Findings:
         provider=made.provider,
         made_by=known.name if known else "",
         made_from=machine.made_from(project, name) if name else "",
+        made_in=machine.made_in(project, name),
         kind=made.folder.kind,
         state=state,
         machine=name,

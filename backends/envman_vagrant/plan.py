@@ -46,6 +46,8 @@ def plan(project: Project, observed: Observed, goal: Goal) -> tuple[Step, ...]:
     _require_same_origin(project, findings)
     below = tuple(_below(project, findings, afresh=goal is Goal.REFRESH))
     renewed = any(step.renews for step in below)
+    if any(isinstance(step.operation, StartMachine) for step in below):  # what runs now ends with the machine
+        findings = replace(findings, connected=False)
     return (*below, *services.steps(project, findings, goal, renewed=renewed))
 
 
@@ -59,6 +61,12 @@ def _require_same_origin(project: Project, findings: Findings) -> None:
             message = f"the machine was made with {made}, and {asked} is asked for"
             hint = "envman destroy keeps the data and removes the machine; then: envman up"
             raise StepFailed(Problem(message=message, hint=hint, key=f"vagrant.{key}"))
+    made, network = findings.made_in, options.of(project.spec).network or ""
+    provider = findings.provider if findings.state not in _GONE else None
+    if provider is not None and provider.wired and made not in (None, network):
+        message = f"{provider.title} gives a machine its networks when it is made, and this one has {made or 'none'}"
+        hint = "envman destroy keeps the data and removes the machine; then: envman up"
+        raise StepFailed(Problem(message=message, hint=hint, key="vagrant.network"))
 
 
 def _below(project: Project, findings: Findings, *, afresh: bool) -> Iterator[Step]:

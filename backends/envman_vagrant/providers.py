@@ -74,6 +74,7 @@ class Provider:
     grows: bool = False  # Vagrant itself changes the size of its disks
     folders: tuple[str, ...] = ()  # in order of preference
     snapshots: bool = False
+    wired: bool = False  # a machine gets its networks when it is made, and never later
     watch: str = ""  # a file that is there exactly while the machine runs
     state: Source | None = None
     wake: tuple[str, ...] = ()  # a command that lets it go on, where Vagrant has no word for that

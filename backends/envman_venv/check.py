@@ -37,14 +37,14 @@ def check(spec: Spec) -> list[Fault]:
 
 def _not_boxed(spec: Spec) -> Iterator[Fault]:
     asked = {name: one for name, one in spec.services.items() if one.image is not None or one.source == "container"}
-    able = bool(asked) and containers.offered() is not None
+    able = bool(asked) and containers.able(os.environ) is not None
     for name, service in asked.items():
         recipe = catalogue.of(spec, name)
         if recipe is not None and not recipe.has_container:
             yield Fault(("services", name, "source"), f"{recipe.name} has no container image", 'leave it "auto"')
         elif not able:
             key, hint = ("image", "use = or run = works here") if service.image else ("source", 'leave it "auto"')
-            yield Fault(("services", name, key), "no backend here runs containers", hint)
+            yield Fault(("services", name, key), "no container engine answers here", hint)
 
 
 def _not_here(spec: Spec) -> Iterator[Fault]:

@@ -15,6 +15,7 @@ from envman.problem import Problem
 
 _NAMED = 2  # keys of a level that are named one by one
 _OF_ITS_OWN = {"files": "files", "processes": "processes", "kernel": "a kernel", "network": "a network"}
+_CLEAR_ONCE = 2.0  # the same where there is one sample, and nobody knows its spread
 _CLEAR = 1.1  # times: less is no difference that anybody feels
 
 
@@ -116,7 +117,8 @@ def _differences(known: Comparison, best: Level, able: Sequence[Level]) -> Itera
 def _is_clear(one: Figures, other: Figures) -> bool:
     apart = one.highest < other.lowest or other.highest < one.lowest
     low, high = sorted((one.median, other.median))
-    return apart and high > _CLEAR * low
+    once = one.unit == figures.SECONDS and 1 in (len(one.samples), len(other.samples))
+    return apart and high > (_CLEAR_ONCE if once else _CLEAR) * low
 
 
 def _pair(ours: Figures, theirs: Figures) -> str:

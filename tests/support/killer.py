@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from envman import execute, process
+from envman import execute, moving, process
 from envman.entry import main
+from envman.services import contents
 
 
 def _die() -> None:
@@ -82,6 +83,10 @@ _PLACES: dict[str, tuple[Any, str, Callable[..., Any]]] = {
     "removing": (os, "rmdir", _after),
     "copied": (shutil, "copystat", _after),  # copytree calls it for every file and folder
     "started": (subprocess.Popen, "__init__", _after),
+    "built": (moving, "build", _after),
+    "compared": (contents, "require_same", _after),
+    "left": (moving, "leave", _after),
+    "settled": (moving, "settle", _after),
 }
 MOMENTS = (*_PLACES, "line")
 

@@ -13,7 +13,15 @@ from envman_vagrant.services import layout
 from tests.support import engines
 from tests.support.scratch import Scratch
 
-VIRTUAL = '[vagrant]\nprovider = "libvirt"\nbox = "lab/bookworm"\nmemory = "1 GB"\ncpus = 2\n'
+# The address lies where no Docker Engine takes one; vagrant-libvirt makes the network, and removes it again.
+VIRTUAL = """\
+[vagrant]
+provider = "libvirt"
+box = "lab/bookworm"
+memory = "1 GB"
+cpus = 2
+network = "10.121.7.9"
+"""
 CONTAINER = '[vagrant]\nprovider = "docker"\nbox = "lab/vagrant-provider:bookworm"\n'
 # What makes a machine that was used one in which nothing of a project was ever done. What stands below all projects may
 # stay, and what uv has fetched. systemd takes seconds to read its units again where it is emulated.

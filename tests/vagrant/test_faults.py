@@ -46,7 +46,7 @@ def own(passing: Make) -> Iterator[Machine]:
 def assert_whole(shop: Machine) -> None:
     """All runs, and there is nothing to do."""
     told = shop.status()
-    assert (told["state"], told["drift"]) == ("running", []), told
+    assert (told["state"], told["drift"]) == ("running", []), told["drift"]
     assert told["services"]["worker"]["state"] == "running"
     assert shop.up()["steps"] == []
     said = shop.envman("run", "python", "-c", "import alpha")

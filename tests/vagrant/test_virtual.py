@@ -69,14 +69,22 @@ def test_a_snapshot_brings_the_whole_machine_back(shop: Machine) -> None:
     assert 'there is no snapshot "before" of the machine' in unknown.err
 
 
+def test_its_own_address_comes_with_the_machine_alone(shop: Machine) -> None:
+    assert "10.121.7.9/" in shop.ssh("ip -4 -brief address").stdout
+    shop.write({"envman.toml": SPEC.replace("10.121.7.9", "10.121.7.8")})
+    refused = shop.envman("up")
+    assert refused.code == 1
+    assert "libvirt gives a machine its networks when it is made, and this one has 10.121.7.9" in refused.err
+    assert "envman destroy" in refused.err
+
+
 def test_other_hardware_takes_one_reload(shop: Machine) -> None:
-    changed = SPEC.replace("1 GB", "768 MB").replace("cpus = 2", "cpus = 1") + 'network = "10.121.7.9"\n'
+    changed = SPEC.replace("1 GB", "768 MB").replace("cpus = 2", "cpus = 1")
     shop.write({"envman.toml": changed})
     assert [(one["input"], one["fix"]) for one in shop.status()["drift"]] == [("machine", "envman up")]
     assert steps(shop, changed) == [("machine", "what it is made from changed")]
     assert shop.ssh("nproc").stdout == "1\n"
     assert 500_000 < int(shop.ssh("sed -n 's/MemTotal: *\\([0-9]*\\).*/\\1/p' /proc/meminfo").stdout) < 800_000
-    assert "10.121.7.9/" in shop.ssh("ip -4 -brief address").stdout
     assert shop.envman("run", "sh", "-c", "echo x > made").code == 0
     assert (shop.root / "made").read_text(encoding="utf-8") == "x\n"
     assert steps(shop, changed) == []

@@ -11,7 +11,7 @@ from tests.support.machines import VIRTUAL, Machine
 
 pytestmark = [pytest.mark.engine, pytest.mark.machine]
 
-SPEC = f'name = "shop"\nbackend = "vagrant"\n{VIRTUAL}[services.cache]\nuse = "redis"\n'
+SPEC = f'name = "shop"\nbackend = "vagrant"\n{VIRTUAL}[services.db]\nuse = "postgres"\nversion = "15"\n'
 
 
 @pytest.fixture(scope="module")

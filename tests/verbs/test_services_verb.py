@@ -41,7 +41,10 @@ def test_every_recipe_has_its_versions_and_the_way_each_would_come(shop: Scratch
         "how": str(shop.home / "bin"),
     }
     assert offers["9"]["source"] == "wheel"
-    assert (offers["6"]["source"], offers["6"]["how"]) == (None, "apt-get install valkey-server, where it brings 6")
+    assert (offers["6"]["source"], offers["6"]["how"]) == (
+        None,
+        "apt-get install valkey-server or redis-server, where it brings 6",
+    )
 
 
 def test_the_table_says_where_it_stands_and_who_uses_it(shop: Scratch) -> None:

@@ -35,13 +35,15 @@ def wait(name: str, job: Job) -> None:
     limit = service.health.timeout if service.health else _USUAL_LIMIT
     began = time.monotonic()
     lives: float | None = None  # since when
+    before: int | None = None  # how often systemd had started it again when it was found running
     pause, why = _FIRST_POLL, "it has not begun"
     while time.monotonic() - began < limit:
         found, now = unit(name, job), time.monotonic()
+        before = found.restarts if before is None else before
         if service.may_end and found.is_done:
             return
         # One that systemd is about to start again has not lived either.
-        if found.has_ended or found.restarts or (found.active == "inactive" and now - began > _BEGINS):
+        if found.has_ended or found.restarts > before or (found.active == "inactive" and now - began > _BEGINS):
             raise _not_ready(name, f"it ended with {found.code}", job)
         if found.runs:
             lives = now if lives is None else lives
