@@ -61,10 +61,10 @@ def _require_same_origin(project: Project, findings: Findings) -> None:
             message = f"the machine was made with {made}, and {asked} is asked for"
             hint = "envman destroy keeps the data and removes the machine; then: envman up"
             raise StepFailed(Problem(message=message, hint=hint, key=f"vagrant.{key}"))
-    made, network = findings.made_in, options.of(project.spec).network or ""
+    wires, network = findings.made_in, options.of(project.spec).network or ""
     provider = findings.provider if findings.state not in _GONE else None
-    if provider is not None and provider.wired and made not in (None, network):
-        message = f"{provider.title} gives a machine its networks when it is made, and this one has {made or 'none'}"
+    if provider is not None and provider.wired and wires not in (None, network):
+        message = f"{provider.title} gives a machine its networks when it is made, and this one has {wires or 'none'}"
         hint = "envman destroy keeps the data and removes the machine; then: envman up"
         raise StepFailed(Problem(message=message, hint=hint, key="vagrant.network"))
 
