@@ -88,7 +88,6 @@ def test_a_connection_that_is_closed_without_a_word_is_not_ready(answering: Make
         ("tcp", b""),
         ("postgres", b"R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0"),
         ("redis", b"+PONG\r\n"),
-        ("redis", b"-NOAUTH Authentication required.\r\n"),
         ("memcached", b"VERSION 1.6.1\r\n"),
         ("nats", b'INFO {"server_id":"x"}\r\n'),
         ("smtp", b"220 here ESMTP\r\n"),
@@ -97,6 +96,11 @@ def test_a_connection_that_is_closed_without_a_word_is_not_ready(answering: Make
 )
 def test_the_answer_of_a_server_that_is_ready_is_understood(answering: Make, kind: str, answer: bytes) -> None:
     assert probe.ask(kind, answering(answer).address, FACTS) is None
+
+
+def test_a_server_that_wants_a_password_cannot_be_told_from_one_that_still_reads(answering: Make) -> None:
+    said = probe.ask("redis", answering(b"-NOAUTH Authentication required.\r\n").address, FACTS)
+    assert said == "-NOAUTH Authentication required."
 
 
 def test_a_database_that_is_starting_says_so(answering: Make) -> None:
