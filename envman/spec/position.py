@@ -16,17 +16,19 @@ _Holder = tuple[Path, str, int]  # an array or inline table being read: its path
 # Without a limit the paths of a hostile document, such as a.a.a.a…, take memory by the square of its size.
 _DEEPEST = 100
 
-_SPACES = re.compile(r"[ \t]*+")
-_BLANKS = re.compile(r"(?:[ \t\r\n]|#[^\n]*+)*+")
-_LINE_END = re.compile(r"[ \t\r]*+(?:#[^\n]*+)?+(?:\n|\Z)")
-_NAME = re.compile(r""" [A-Za-z0-9_-]++ | "(?:[^"\\\n]|\\.)*+" | '[^'\n]*+' """, re.VERBOSE)
+# No possessive quantifiers: before Python 3.11.5 they match wrongly around groups. Alternatives begin with different
+# letters instead, so that nothing is ever tried twice.
+_SPACES = re.compile(r"[ \t]*")
+_BLANKS = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_LINE_END = re.compile(r"[ \t\r]*(?:#[^\n]*)?(?:\n|\Z)")
+_NAME = re.compile(r""" [A-Za-z0-9_-]+ | "(?:[^"\\\n]|\\.)*" | '[^'\n]*' """, re.VERBOSE)
 _SCALAR = re.compile(
     r"""
-      \"{3} (?: [^"\\]++ | \\. | "(?!"") )*+ "{3,5}
-    | '{3} (?: [^']++ | '(?!'') )*+ '{3,5}
-    | " (?: [^"\\\n]++ | \\[^\n] )*+ "
-    | ' [^'\n]*+ '
-    | [A-Za-z0-9_+.:-]++ (?: [ ][0-9][0-9:.+Zz-]++ )?+  # the space is the one between a date and its time
+      \"{3} (?: [^"\\] | \\. | "(?!"") )* "{3,5}
+    | '{3} (?: [^'] | '(?!'') )* '{3,5}
+    | " (?: [^"\\\n] | \\[^\n] )* "
+    | ' [^'\n]* '
+    | [A-Za-z0-9_+.:-]+ (?: [ ][0-9][0-9:.+Zz-]+ )?  # the space is the one between a date and its time
     """,
     re.VERBOSE | re.DOTALL,
 )

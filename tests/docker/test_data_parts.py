@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import tarfile
 from pathlib import Path
@@ -58,7 +59,8 @@ class TestStreams:
         inner = io.BytesIO()
         with tarfile.open(fileobj=io.BytesIO(pieces[0])) as stream, tarfile.open(fileobj=inner, mode="w") as other:
             for one in stream:
-                inside = one.replace(name=f"data/{one.name}")
+                inside = copy.copy(one)
+                inside.name = f"data/{one.name}"
                 inside.pax_headers = {}  # they hold the name as it was
                 other.addfile(inside, stream.extractfile(one) if one.isreg() else None)
         target = tmp_path / "target"
