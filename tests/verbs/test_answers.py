@@ -18,7 +18,7 @@ BROKEN = 'nmae = "shop"\n\n[python]\nversion = 3.12\n'
 @pytest.fixture
 def shop(scratch: Scratch) -> Scratch:
     """A small project, not up yet."""
-    scratch.write({"requirements.txt": "alpha\n", "envman.toml": '[tasks]\ntest = "gamma"\n[ports]\nweb = 45871\n'})
+    scratch.write({"requirements.txt": "alpha\n", "envman.toml": '[tasks]\ntest = "gamma"\n[ports]\nweb = 28471\n'})
     return scratch
 
 
@@ -109,17 +109,17 @@ def test_a_busy_port_is_replaced_remembered_and_told(shop: Scratch) -> None:
     import socket
 
     with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 45871))
+        holder.bind(("127.0.0.1", 28471))
         holder.listen()
         up = shop.envman("up")
-        assert "port 45871 is taken by process" in up.err
-        assert shop.status()["ports"]["web"]["host"] > 45871
-        shop.write({"envman.toml": "[ports]\nweb = {port = 45871, strict = true}\n"})
+        assert "port 28471 is taken by process" in up.err
+        assert shop.status()["ports"]["web"]["host"] > 28471
+        shop.write({"envman.toml": "[ports]\nweb = {port = 28471, strict = true}\n"})
         strict = shop.envman("up")
         assert strict.code == 5
-        assert "45871" in strict.err
+        assert "28471" in strict.err
     assert shop.envman("up").code == 0
-    assert shop.status()["ports"]["web"]["host"] == 45871
+    assert shop.status()["ports"]["web"]["host"] == 28471
 
 
 def test_list_shows_every_environment_and_prune_removes_what_is_gone(shop: Scratch) -> None:
