@@ -19,6 +19,7 @@ _OF_ONE = (signal.SIGUSR1, signal.SIGUSR2)  # the others are for the command and
 _LOST = 255  # what ssh ends with when it fails itself; a command may do the same
 _FAILED = 125
 _STDERR = 2
+_LONGEST = 100_000  # letters of one variable: kernels allow 128 KiB
 # systemd has such a link for every unit that has begun and not ended: nothing has to be asked.
 _RUNS = """\
 for _envman_unit in {units}; do
@@ -66,7 +67,7 @@ class Session:
         has begun: then it must not be tried again.
         """
         _fill_streams()
-        text = _units(self._place) + _command(argv, variables, cwd)
+        text = self._carried(_units(self._place) + _command(argv, variables, cwd))
         if os.isatty(0) and os.isatty(1):
             return self._with_terminal(text)
         # Signals reach the command through us: an ssh that ended by them would leave it alone in there.
@@ -91,6 +92,17 @@ class Session:
         if not self._pid:
             raise _not_begun(told, argv[0], code)
         return self._meant(code)
+
+    def _carried(self, text: str) -> str:
+        """What is too long for a variable goes ahead as a file, which is gone once it is read."""
+        if len(text) < _LONGEST:
+            return text
+        keep = "umask 077; file=$(mktemp) && cat > $file && echo $file"
+        done = process.capture(ssh.words(self._place, ssh.HOST, keep), env=self._own, said=text)
+        if done.code:
+            raise Gone(errno.EIO, done.last_lines(1))
+        file = quoted(done.output.strip())
+        return f". {file}\nrm -f {file}\n"
 
     def _with_terminal(self, text: str) -> int:
         # ssh makes it raw, and carries keys and sizes; what ends our terminal ends the one inside.

@@ -54,11 +54,9 @@ class TestWords:
         said = run(shop, "python", "-c", count, *["x" * 90] * 1000)
         assert said.stdout == b"1001 90002\n", said.stderr
 
-    def test_more_than_a_kernel_takes_is_told_once(self, shop: Machine) -> None:
+    def test_more_than_one_variable_holds(self, shop: Machine) -> None:
         said = run(shop, "echo", *["x" * 90] * 9000)
-        assert said.returncode == 126
-        assert said.stderr.count(b"error:") == 1
-        assert b"Argument list too long" in said.stderr
+        assert (said.returncode, len(said.stdout)) == (0, 9000 * 91), said.stderr
 
     @pytest.mark.parametrize("program", ["no-such", "cd", "", "./no-such", "deep/no-such"])
     def test_what_is_not_there(self, shop: Machine, program: str) -> None:
