@@ -50,6 +50,7 @@ start() {
       --registry-mirror "http://$REGISTRY" </dev/null >"$LAB/dockerd.log" 2>&1 9>&- &
     wait_for works "$LAB/dockerd.log"
   fi
+  docker builder prune --force --keep-storage 10GB >/dev/null # every test project leaves some, and a full disk fails them all
   bash "$here/images/build.sh" 9>&-
 }
 
