@@ -14,6 +14,7 @@ from envman_vagrant import providers
 from envman_vagrant.driver import NAME, Driver
 from envman_vagrant.providers import Provider, Source
 
+_PREPARING = "preparing"  # what Vagrant notes of a container until it has its name; a kill leaves that
 _ID = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b")
 _LIMIT = 10.0  # seconds: a provider that hangs tells nothing
 
@@ -54,9 +55,10 @@ _WORDS = {
 def identity(provider: Provider, dotfiles: Path) -> str:
     """The provider's own name for the machine; empty where there is none."""
     try:
-        return note(provider, dotfiles).read_text(encoding="utf-8").strip()
+        found = note(provider, dotfiles).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
         return ""
+    return "" if found == _PREPARING else found
 
 
 def note(provider: Provider, dotfiles: Path) -> Path:
