@@ -301,7 +301,12 @@ def _wait_for(argv: Sequence[str], env: Mapping[str, str]) -> int:
     return subprocess.call([program, *argv[1:]], env=env)
 
 
-def begin(argv: Sequence[str], env: Mapping[str, str], *, stdin: int = 0, stderr: int = 2) -> int:
-    """Start a process with our streams, or others in their place; its number, for whoever waits for it."""
+def begin(
+    argv: Sequence[str], env: Mapping[str, str], *, stdin: int = 0, stderr: int = 2, apart: bool = False
+) -> int:
+    """Start a process with our streams, or others in their place; its number, for whoever waits for it.
+
+    Apart, it hears none of the signals that a terminal, or whoever ends us, sends to all of us.
+    """
     given = [(os.POSIX_SPAWN_DUP2, stream, number) for stream, number in ((stdin, 0), (stderr, 2)) if stream != number]
-    return os.posix_spawnp(argv[0], list(argv), dict(env), file_actions=given)
+    return os.posix_spawnp(argv[0], list(argv), dict(env), file_actions=given, setsid=apart)

@@ -55,7 +55,7 @@ class Session:
         nothing = os.open(os.devnull, os.O_RDWR)
         try:
             told = self._told(_units(self._place) + _UNTOUCHED + "exit 0\n")
-            child = process.begin(self._words(), told, stdin=nothing, stderr=nothing)
+            child = process.begin(self._words(), told, stdin=nothing, stderr=nothing, apart=True)
         finally:
             os.close(nothing)
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
@@ -70,13 +70,13 @@ class Session:
         text = self._carried(_units(self._place) + _command(argv, variables, cwd))
         if os.isatty(0) and os.isatty(1):
             return self._with_terminal(text)
-        # Signals reach the command through us: an ssh that ended by them would leave it alone in there.
+        # Signals reach the command through us: an ssh that heard them would end, and leave it alone in there.
         before = {number: signal.signal(number, signal.SIG_IGN) for number in _FORWARDED}
         deaf = [number for number, handler in before.items() if handler == signal.SIG_IGN]
         reading, writing = os.pipe()
         try:
             stdin = os.open(os.devnull, os.O_RDONLY) if _in_background() else 0
-            child = process.begin(self._words(), self._told(text), stdin=stdin, stderr=writing)
+            child = process.begin(self._words(), self._told(text), stdin=stdin, stderr=writing, apart=True)
             os.close(writing)
             for number in _FORWARDED:
                 if number not in deaf or number in _OF_ONE or number == signal.SIGTERM:
@@ -161,13 +161,14 @@ class Session:
 
     def _signal(self, number: int) -> None:
         name = signal.Signals(number).name.removeprefix("SIG")
-        # The number is that of the shell that waits: the command is its child, and all that it starts its group.
-        group = f"set -- $(sed 's/.*) //' /proc/{self._pid}/stat) && kill -s {name} -- -$3"
+        # The number is that of the shell that waits: the command is its child, and all that it starts its group. That
+        # may live on when both have ended; then the number is the group's own, as sshd lets every session begin one.
+        group = f"set -- $(sed 's/.*) //' /proc/{self._pid}/stat); kill -s {name} -- -${{3:-{self._pid}}}"
         one = f"kill -s {name} $(cat /proc/{self._pid}/task/{self._pid}/children)"
         text = f"{one if number in _OF_ONE else group}; exit 0\n"
         nothing = os.open(os.devnull, os.O_RDWR)
         try:
-            child = process.begin(self._words(), self._told(text), stdin=nothing, stderr=nothing)
+            child = process.begin(self._words(), self._told(text), stdin=nothing, stderr=nothing, apart=True)
         finally:
             os.close(nothing)
         os.waitpid(child, 0)
