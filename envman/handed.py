@@ -17,6 +17,16 @@ def mapped(place: Mapping[str, str], cwd: str) -> str:
     return inside
 
 
+def all_of(place: Mapping[str, str], variables: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a command that somebody calls; those of the spec come last, and win."""
+    return {
+        **let_in(place["pass"].split("\n"), environ),
+        **of_caller(environ),
+        **of_user(place, environ),
+        **variables,
+    }
+
+
 def of_caller(environ: Mapping[str, str]) -> dict[str, str]:
     # What belongs to the terminal in front of the user, wherever the command runs.
     return {name: environ[name] for name in ("TERM", "COLORTERM") if environ.get(name)}

@@ -301,9 +301,7 @@ def _wait_for(argv: Sequence[str], env: Mapping[str, str]) -> int:
     return subprocess.call([program, *argv[1:]], env=env)
 
 
-def begin(
-    argv: Sequence[str], env: Mapping[str, str], *, stdin: int = 0, stderr: int = 2, apart: bool = False
-) -> int:
+def begin(argv: Sequence[str], env: Mapping[str, str], *, stdin: int = 0, stderr: int = 2, apart: bool = False) -> int:
     """Start a process with our streams, or others in their place; its number, for whoever waits for it.
 
     Apart, it hears none of the signals that a terminal, or whoever ends us, sends to all of us.

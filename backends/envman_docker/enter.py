@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from envman_docker import sockets
@@ -10,10 +9,6 @@ from envman_docker import sockets
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-_TOLD = "ENVMAN_INSIDE"  # where the process that `enter` describes finds what it has to do
-_PATIENCE = 2  # seconds: whoever starts that process kills it after three, and then nobody could end the command
-_FAILED, _NOT_EXECUTABLE, _NOT_FOUND = 125, 126, 127
 
 
 def alive(place: Mapping[str, str], environ: Mapping[str, str]) -> bool:
@@ -48,12 +43,7 @@ def execute(
     from envman_docker.session import Gone, Session
 
     session = Session(place["engine"], place["container"], place["user"], patience)
-    values = {
-        **handed.let_in(place["pass"].split("\n"), environ),
-        **handed.of_caller(environ),
-        **handed.of_user(place, environ),
-        **variables,
-    }
+    values = handed.all_of(place, variables, environ)
     try:
         return session.run(argv, values, handed.mapped(place, cwd))
     except Gone:
@@ -67,44 +57,17 @@ def enter(
     argv: Sequence[str],
     cwd: str,
 ) -> tuple[Sequence[str], Mapping[str, str], str]:
-    """A process of this machine that runs the command inside; it is told by a variable, because that holds secrets."""
-    import json  # `up` with nothing to do gets by without
+    """A process of this machine that runs the command inside."""
+    from envman import stand_in
 
-    from envman import handed
-
-    passed = {**handed.proxies_inside(place, environ), **handed.let_in(place["pass"].split("\n"), environ)}
-    told = json.dumps(
-        {
-            "place": {**place, "pass": ""},
-            "variables": {**passed, **variables},
-            "cwd": cwd,
-            "path": environ.get("PATH", os.defpath),  # not as its variable: in that one, programs inside are looked for
-        }
-    )
-    own = {name: environ[name] for name in ("HOME", "TERM") if name in environ}
-    return [sys.executable, "-P", "-m", "envman_docker.enter", *argv], {**own, _TOLD: told}, "/"
+    return stand_in.describe(place, variables, environ, argv, cwd, module="envman_docker.enter")
 
 
 def change(place: Mapping[str, str], variables: Mapping[str, str]) -> None:
     """A shell of this machine cannot be inside."""
 
 
-def main() -> int:
-    """What `enter` describes: run the command that stands in our arguments."""
-    import json
-
-    told = json.loads(os.environ.pop(_TOLD))
-    os.environ["PATH"] = told["path"]
-    try:
-        code = execute(told["place"], told["variables"], os.environ, sys.argv[1:], told["cwd"], patience=_PATIENCE)
-    except OSError as error:
-        sys.stderr.write(f"{sys.argv[1]}: {error.strerror or error}\n")
-        return _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
-    if code is None:
-        sys.stderr.write("the container does not run any more\n")
-        return _FAILED
-    return code
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    from envman import stand_in
+
+    sys.exit(stand_in.main(execute, "the container does not run any more"))

@@ -17,7 +17,8 @@ Make = Callable[..., Scratch]
 
 
 @contextmanager
-def _made(home: Path, index: Index, files: dict[str, str]) -> Iterator[Scratch]:
+def made(home: Path, index: Index, **files: str) -> Iterator[Scratch]:
+    """One project; what it made of the engine goes at the end."""
     engines.needs("docker")
     scratch = Scratch(home, index.url)
     scratch.write({"envman.toml": 'backend = "docker"\n', "requirements.txt": "alpha==1.0\n", **files})
@@ -31,14 +32,14 @@ def _made(home: Path, index: Index, files: dict[str, str]) -> Iterator[Scratch]:
 def lasting(tmp_path_factory: pytest.TempPathFactory, index: Index) -> Iterator[Make]:
     """Makes a project for all tests of a module; what it made of the engine goes at the end."""
     with ExitStack() as stack:
-        yield lambda **files: stack.enter_context(_made(tmp_path_factory.mktemp("lasting"), index, files))
+        yield lambda **files: stack.enter_context(made(tmp_path_factory.mktemp("lasting"), index, **files))
 
 
 @pytest.fixture
 def passing(tmp_path: Path, index: Index) -> Iterator[Make]:
     """Makes a project for one test."""
     with ExitStack() as stack:
-        yield lambda **files: stack.enter_context(_made(tmp_path, index, files))
+        yield lambda **files: stack.enter_context(made(tmp_path, index, **files))
 
 
 @pytest.fixture(scope="session")
@@ -51,14 +52,14 @@ def machine_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def another_stack(tmp_path: Path, machine_cache: Path) -> Iterator[Callable[[str], Stack]]:
     """Makes projects whose servers and processes are containers; of all of them, nothing is left at the end."""
     engines.needs("docker")
-    made: list[Stack] = []
+    stacks: list[Stack] = []
 
     def make(name: str) -> Stack:
-        made.append(Stack(tmp_path, machine_cache, name=name))
-        return made[-1]
+        stacks.append(Stack(tmp_path, machine_cache, name=name))
+        return stacks[-1]
 
     yield make
-    for one in made:
+    for one in stacks:
         if any(one.root.glob("*.toml")):
             outcome = one.envman("destroy", "--yes", "--data")
             assert outcome.code == 0, outcome.err

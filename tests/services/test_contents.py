@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +18,7 @@ from envman.request import Request
 from envman.services import contents, keys
 from envman.services.snapshots import LookAtData
 from tests.services.support import CLIENT, Shop, free_port
+from tests.support import engines
 
 MARIADB = """
 [services.db]
@@ -124,8 +124,7 @@ def test_one_value_of_postgres(scratch: Shop) -> None:
 
 
 def test_one_value_of_mariadb(scratch: Shop) -> None:
-    if shutil.which("mariadbd", path="/usr/sbin:/usr/bin") is None and not os.environ.get("CI"):
-        pytest.skip("mariadbd is not installed here; where CI is set, that is a failure")
+    engines.has(shutil.which("mariadbd", path="/usr/sbin:/usr/bin") is not None, "mariadbd is not installed here")
     scratch.describe(MARIADB)
     scratch.up()
 

@@ -17,7 +17,8 @@ SPEC = f'name = "shop"\nbackend = "vagrant"\n{CONTAINER}'
 
 
 @contextmanager
-def _made(home: Path, index: Index, files: dict[str, str]) -> Iterator[Machine]:
+def made(home: Path, index: Index, **files: str) -> Iterator[Machine]:
+    """One project; its machine goes at the end."""
     machines.needs_container()
     machine = Machine(home, index.url)
     machine.write({"envman.toml": SPEC, **files})
@@ -31,11 +32,11 @@ def _made(home: Path, index: Index, files: dict[str, str]) -> Iterator[Machine]:
 def lasting(tmp_path_factory: pytest.TempPathFactory, index: Index) -> Iterator[Make]:
     """Makes a project for all tests of a module; its machine goes at the end."""
     with ExitStack() as stack:
-        yield lambda **files: stack.enter_context(_made(tmp_path_factory.mktemp("lasting"), index, files))
+        yield lambda **files: stack.enter_context(made(tmp_path_factory.mktemp("lasting"), index, **files))
 
 
 @pytest.fixture
 def passing(tmp_path: Path, index: Index) -> Iterator[Make]:
     """Makes a project for one test."""
     with ExitStack() as stack:
-        yield lambda **files: stack.enter_context(_made(tmp_path, index, files))
+        yield lambda **files: stack.enter_context(made(tmp_path, index, **files))

@@ -15,6 +15,7 @@ from envman.errors import EngineMissing, StepFailed, UsageError
 from envman.project import Project
 from envman_vagrant import providers, trust, vagrantfile
 from envman_vagrant.driver import Driver
+from tests.support import engines
 from tests.vagrant.described import project
 
 _NASTY = "it's \"q\" #{raise 'x'} ünï `id` \\ $HOME"
@@ -162,16 +163,10 @@ def test_a_vagrantfile_that_was_taken_over_inside_counts_only_when_somebody_look
     assert (trust.folder(made) / "Vagrantfile").read_text() == vagrantfile.template()
 
 
-def _needs_vagrant() -> None:
-    if shutil.which("vagrant") is None:
-        assert not os.environ.get("CI"), "vagrant is not on this machine"
-        pytest.skip("vagrant is not on this machine; where CI is set, that is a failure")
-
-
 @pytest.mark.engine
 @pytest.mark.usefixtures("scratch")
 def test_the_real_vagrant_takes_every_value_as_it_is(root: Path) -> None:
-    _needs_vagrant()
+    engines.has(shutil.which("vagrant") is not None, "vagrant is not on this machine")
     made = project(
         root,
         name=_NASTY,
@@ -198,7 +193,7 @@ def test_the_real_vagrant_takes_every_value_as_it_is(root: Path) -> None:
 def test_each_provider_knows_the_settings(name: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The classes of the providers themselves are asked; those of plugins that are not here cannot be: they are known
     # from the plugins' documentation alone.
-    _needs_vagrant()
+    engines.has(shutil.which("vagrant") is not None, "vagrant is not on this machine")
     monkeypatch.setattr(providers, "_unusable", lambda *_: None)
     (root / "raw.rb").write_text(_LOOK, encoding="utf-8")
     kind = "virtiofs" if name == "libvirt" else "rsync"
@@ -221,7 +216,7 @@ def test_each_provider_knows_the_settings(name: str, root: Path, monkeypatch: py
     ],
 )
 def test_a_fault_of_the_user_s_own_ruby_has_its_place(root: Path, raw: str, line: int, said: str) -> None:
-    _needs_vagrant()
+    engines.has(shutil.which("vagrant") is not None, "vagrant is not on this machine")
     (root / "raw.rb").write_text(raw)
     made = project(root, folder="rsync", raw="raw.rb")
     trust.deliver(made, _value(made), _PATH)
