@@ -6,8 +6,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +14,6 @@ import pytest
 
 from tests.docker.conftest import Make
 from tests.support.containers import container, deaf, docker, identity, inspected, of, processes, until
-from tests.support.processes import alive
 from tests.support.proxy import Proxy
 from tests.support.scratch import Scratch
 
@@ -36,7 +33,6 @@ run = "exec sleep 100000"
 setup = ["echo done >> setup.log"]
 """
 SMALL = 'name = "shop"\nbackend = "docker"\n'
-KILLER = Path(__file__).parent.parent / "support" / "killer.py"
 
 
 def free_port() -> int:
@@ -258,24 +254,6 @@ class TestOthers:
             docker("network", "rm", f"{name}_default")
 
 
-def killed(shop: Scratch, *options: str) -> tuple[int, str]:
-    """An up that ends at a moment: its exit code, and what it said."""
-    call = subprocess.Popen(
-        [sys.executable, str(KILLER), *options, "--", "up"],
-        cwd=shop.root,
-        env={**shop.environ, "PYTHONPATH": str(KILLER.parent.parent.parent)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    _, said = call.communicate(timeout=120)
-    if "--interrupt" in options:
-        assert alive(call.pid) == []
-    return call.returncode, said
-
-
 class TestKilled:
     """Killed or interrupted at any moment: the next up completes the work."""
 
@@ -285,23 +263,23 @@ class TestKilled:
     def test_an_up_is_completed_by_the_next(self, own: Scratch, moment: str, counts: range) -> None:
         own.write({"envman.toml": SPEC.format(port=free_port(), other=free_port())})
         for count in counts:
-            code, said = killed(own, moment, str(count))
-            assert code in (0, -signal.SIGKILL), said
+            ended = own.killed(moment, count)
+            assert ended.code in (0, -signal.SIGKILL), ended.err
             own.up()
             assert_whole(own)
             assert own.envman("destroy", "--yes", "--data").code == 0
-            if code == 0:
+            if ended.code == 0:
                 return
 
     @pytest.mark.parametrize(
         ("moment", "count"), [("started", 1), ("line", 3), ("line", 12), ("started", 4), ("step", 4)]
     )
     def test_ctrl_c_says_one_thing_and_leaves_nothing(self, own: Scratch, moment: str, count: int) -> None:
-        code, said = killed(own, "--interrupt", moment, str(count))
-        assert code in (0, 130), said
-        if code == 130:
-            assert said.endswith("interrupted; the next envman up resumes\n")
-        assert "Traceback" not in said
+        ended = own.killed(moment, count, interrupt=True)
+        assert ended.code in (0, 130), ended.err
+        if ended.code == 130:
+            assert ended.err.endswith("interrupted; the next envman up resumes\n")
+        assert "Traceback" not in ended.err
         own.up()
         assert_whole(own)
 

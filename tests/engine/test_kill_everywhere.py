@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.processes import alive
 from tests.support.scratch import Scratch
 
 pytestmark = pytest.mark.engine
@@ -20,7 +18,6 @@ SPEC = """\
 setup = ["echo first >> hooks.log", "echo second >> hooks.log"]
 """
 OTHER_PYTHON = "3.12" if sys.version_info[:2] != (3, 12) else "3.11"
-KILLER = Path(__file__).parent.parent / "support" / "killer.py"
 # Far more than a plan has of any kind: a loop that comes to its end has gone through all of them.
 MOST = 80
 # What happens at very many alike moments is tried at some of them.
@@ -32,24 +29,6 @@ def project(home: Path, index: str, name: str) -> Scratch:
     made = Scratch(home, index, name=name)
     made.write({"envman.toml": SPEC, "requirements.txt": "beta\ngamma\n"})
     return made
-
-
-def killed(shop: Scratch, *options: str) -> tuple[int, str]:
-    """An up that ends at a moment: its exit code, and what it said."""
-    call = subprocess.Popen(
-        [sys.executable, str(KILLER), *options, "--", "up"],
-        cwd=shop.root,
-        env={**shop.environ, "PYTHONPATH": str(KILLER.parent.parent.parent)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    _, said = call.communicate(timeout=60)
-    if "--interrupt" in options:
-        assert alive(call.pid) == []
-    return call.returncode, said
 
 
 def _differs(path: Path) -> bool:
@@ -108,14 +87,14 @@ def test_a_first_up_killed_at_every_moment_is_completed(
 ) -> None:
     for count in range(1, MOST, stride):
         shop = project(tmp_path / str(count), scratch.environ["UV_DEFAULT_INDEX"], "shop")
-        code, said = killed(shop, moment, str(count))
-        assert code in (0, -signal.SIGKILL), said
+        ended = shop.killed(moment, count)
+        assert ended.code in (0, -signal.SIGKILL), ended.err
         shop.up()
         assert_as_undisturbed(shop, reference, f"{moment} {count}")
         ran = hooks_run(shop)
         assert set(ran) == {"first", "second"}
-        assert len(ran) <= (2 if code == 0 else 3), f"{moment} {count}: {ran}"
-        if code == 0:
+        assert len(ran) <= (2 if ended.code == 0 else 3), f"{moment} {count}: {ran}"
+        if ended.code == 0:
             assert count > 1, f"there is no {moment} in a first up"
             return
     pytest.fail("the up never came to its end")
@@ -131,13 +110,13 @@ def test_a_change_of_python_killed_at_every_moment_leaves_the_old_or_the_new(
         shop = project(tmp_path / str(count), scratch.environ["UV_DEFAULT_INDEX"], "shop")
         shop.up()
         shop.write({".python-version": f"{OTHER_PYTHON}\n"})
-        code, said = killed(shop, moment, str(count))
-        assert code in (0, -signal.SIGKILL), said
+        ended = shop.killed(moment, count)
+        assert ended.code in (0, -signal.SIGKILL), ended.err
         old = shop.root / ".envman" / "venv.old" / "bin" / "gamma"
         assert old.exists() or (shop.root / ".venv" / "bin" / "gamma").exists(), f"{moment} {count}"
         assert shop.up()["python"]["version"].startswith(OTHER_PYTHON)
         assert_as_undisturbed(shop, reference, f"{moment} {count}")
-        if code == 0:
+        if ended.code == 0:
             return
     pytest.fail("the up never came to its end")
 
@@ -147,8 +126,8 @@ def test_what_a_kill_left_half_removed_is_never_put_back(tmp_path: Path, scratch
     shop = project(tmp_path / "half", scratch.environ["UV_DEFAULT_INDEX"], "shop")
     shop.up()
     shop.write({".python-version": f"{OTHER_PYTHON}\n"})
-    code, said = killed(shop, "removing", str(count))
-    assert code == -signal.SIGKILL, said
+    ended = shop.killed("removing", count)
+    assert ended.code == -signal.SIGKILL, ended.err
     # An installation that fails brings back what was set aside, if there is something whole to bring back.
     shop.write({"requirements.txt": "beta\ngamma\nunbuildable\n"})
     assert shop.envman("up").code == 1
@@ -165,13 +144,13 @@ def test_ctrl_c_at_every_moment_answers_130_and_the_next_up_resumes(
 ) -> None:
     for count in range(1, MOST):
         shop = project(tmp_path / str(count), scratch.environ["UV_DEFAULT_INDEX"], "shop")
-        code, said = killed(shop, "--interrupt", moment, str(count))
-        if code == 0:
+        ended = shop.killed(moment, count, interrupt=True)
+        if ended.code == 0:
             assert count > 1
             return
-        assert code == 130, f"{moment} {count}: {said}"
-        assert said.endswith("interrupted; the next envman up resumes\n"), said
-        assert "Traceback" not in said
+        assert ended.code == 130, f"{moment} {count}: {ended.err}"
+        assert ended.err.endswith("interrupted; the next envman up resumes\n"), ended.err
+        assert "Traceback" not in ended.err
         shop.up()
         assert_as_undisturbed(shop, reference, f"{moment} {count}")
     pytest.fail("the up never came to its end")

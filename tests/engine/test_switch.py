@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +18,6 @@ from tests.support.scratch import Outcome
 pytestmark = pytest.mark.engine
 
 ROWS, FEW = 100_000, 1_000  # the few are for what is done again and again
-KILLER = Path(__file__).parent.parent / "support" / "killer.py"
 SPEC = f"""
 [env]
 DATABASE_URL = "{{services.db.url}}"
@@ -157,21 +154,6 @@ class Mover(Stack):
         assert status["ports"]["web"]["host"] == self.ports["web"]
         assert all(listens(port) for port in self.ports.values())
         assert self.envman("plan", "--json").result["steps"] == []
-
-    def killed(self, moment: str, count: int, *words: str, interrupt: bool = False) -> Outcome:
-        """A call that ends at a moment."""
-        done = subprocess.run(
-            [sys.executable, str(KILLER), *(["--interrupt"] if interrupt else []), moment, str(count), "--", *words],
-            cwd=self.root,
-            env={**self.environ, "PYTHONPATH": str(KILLER.parents[2])},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=self.patience,
-            start_new_session=True,
-        )
-        return Outcome(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture(scope="module")

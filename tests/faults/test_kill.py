@@ -5,10 +5,8 @@ from __future__ import annotations
 import csv
 import os
 import signal
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -41,18 +39,9 @@ def shop(scratch: Scratch) -> Scratch:
 
 def killed(shop: Scratch, moment: str, count: int) -> bool:
     """An up that is killed; False when it ended before the moment came."""
-    killer = Path(__file__).parent.parent / "support" / "killer.py"
-    root = str(killer.parent.parent.parent)
-    done = subprocess.run(
-        [sys.executable, str(killer), moment, str(count), "--", "up"],
-        cwd=shop.root,
-        env={**shop.environ, "PYTHONPATH": root},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode != 0
+    ended = shop.killed(moment, count)
+    assert ended.code in (0, -signal.SIGKILL), ended.err
+    return ended.code != 0
 
 
 def is_whole(shop: Scratch) -> None:

@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +20,6 @@ from tests.services.support import CACHE, DATABASE, VARIABLES, Shop, is_one_mess
 from tests.support.disk import disk
 
 pytestmark = pytest.mark.engine
-
-KILLER = Path(__file__).parent.parent / "support" / "killer.py"
 
 
 @contextmanager
@@ -188,20 +185,6 @@ class TestKilledGuardian:
 class TestKilledEnvman:
     """Nothing half started stays."""
 
-    def _killed(self, shop: Shop, moment: str, count: int) -> int:
-        call = subprocess.run(
-            [sys.executable, str(KILLER), moment, str(count), "--", "up"],
-            cwd=shop.root,
-            env={**shop.environ, "PYTHONPATH": str(KILLER.parent.parent.parent)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=60,
-            check=False,
-            start_new_session=True,
-        )
-        assert call.returncode in (0, -signal.SIGKILL), call.stderr.decode()
-        return call.returncode
-
     def _wait_for_guardians(self, shop: Shop, most: int) -> None:
         until(lambda: len(self._guardians(shop)) <= most, patience=15)
 
@@ -211,14 +194,15 @@ class TestKilledEnvman:
         identity = shop.identity
         for count in range(1, 80, stride):
             assert shop.envman("destroy", "--yes", "--data").code == 0
-            code = self._killed(shop, moment, count)
+            ended = shop.killed(moment, count)
+            assert ended.code in (0, -signal.SIGKILL), ended.err
             # Whatever is still there belongs to a service that was ready and has its guardian.
             held = sum(shop.lease(name).get("state") == "running" for name in self._kept(shop))
             self._wait_for_guardians(shop, held)
             shop.up()
             assert (shop.sql("select 1"), shop.redis("PING")) == ("1", "True"), f"{moment} {count}"
             assert len(self._guardians(shop)) == 2, f"{moment} {count}"
-            if code == 0:
+            if ended.code == 0:
                 assert count > 1
                 return
         pytest.fail(f"the up of {identity} never came to its end")

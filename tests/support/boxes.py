@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from tests.support.scratch import Outcome, Scratch
 
 ROOT = Path(__file__).parents[2]
-KILLER = Path(__file__).with_name("killer.py")
 _NAMES = ("box", "crate")
 
 
@@ -74,16 +71,4 @@ class Boxes:
 
     def killed(self, moment: str, count: int, *words: str, interrupt: bool = False, **variables: str) -> Outcome:
         """A call that ends at a moment."""
-        options = ["--interrupt"] if interrupt else []
-        done = subprocess.run(
-            [sys.executable, str(KILLER), *options, moment, str(count), "--", *words],
-            cwd=self.shop.root,
-            env={**self.shop.environ, **variables},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=self.shop.patience,
-            start_new_session=True,
-        )
-        return Outcome(done.returncode, done.stdout, done.stderr)
+        return self.shop.killed(moment, count, *words, interrupt=interrupt, **variables)

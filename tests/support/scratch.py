@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.processes import alive
+
 # What the developer's own shell may hold must not reach a test.
 _FOREIGN = ("VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "CONDA_PREFIX")
 _FOREIGN_PREFIXES = ("ENVMAN_", "UV_", "PIP_")
 _COMMAND = (sys.executable, "-m", "envman")
+_KILLER = Path(__file__).with_name("killer.py")
+_ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,25 @@ class Scratch:
             check=False,
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
+
+    def killed(self, moment: str, count: int, *words: str, interrupt: bool = False, **variables: str) -> Outcome:
+        """A call that a signal ends at a moment of its own: of `up`, where nothing else is said."""
+        known = self.environ.get("PYTHONPATH")
+        options = ["--interrupt"] if interrupt else []
+        with subprocess.Popen(
+            [sys.executable, str(_KILLER), *options, moment, str(count), "--", *(words or ("up",))],
+            cwd=self.root,
+            env={**self.environ, "PYTHONPATH": os.pathsep.join([*([known] if known else []), str(_ROOT)]), **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as call:
+            out, err = call.communicate(timeout=self.patience)
+        if interrupt:
+            assert alive(call.pid) == []
+        return Outcome(call.returncode, out, err)
 
     def up(self, *words: str, **variables: str) -> dict[str, Any]:
         """Bring it up; the result of `up --json`."""

@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,7 +23,6 @@ FILES = {
     "envman.toml": f'{SPEC}[services.worker]\nrun = "exec sleep 100000"\n[hooks]\nsetup = ["echo done >> setup.log"]\n',
     "requirements.txt": "alpha==1.0\n",
 }
-KILLER = Path(__file__).parent.parent / "support" / "killer.py"
 
 
 @pytest.fixture(scope="module")
@@ -214,20 +212,6 @@ def test_a_full_disk_is_said_and_mended(own: Machine) -> None:
 class TestKilled:
     """Killed or interrupted at any moment: the next up completes the work."""
 
-    def _killed(self, shop: Machine, *options: str) -> tuple[int, str]:
-        call = subprocess.Popen(
-            [sys.executable, str(KILLER), *options, "--", "up"],
-            cwd=shop.root,
-            env={**shop.environ, "PYTHONPATH": str(KILLER.parent.parent.parent)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        _, said = call.communicate(timeout=120)
-        return call.returncode, said
-
     @pytest.mark.parametrize(
         ("moment", "count"),
         [("step", count) for count in range(1, 7)]
@@ -236,8 +220,8 @@ class TestKilled:
         + [("line", count) for count in (1, 4, 7)],
     )
     def test_an_up_is_completed_by_the_next(self, own: Machine, moment: str, count: int) -> None:
-        code, said = self._killed(own, moment, str(count))
-        assert code in (0, -signal.SIGKILL), said
+        ended = own.killed(moment, count)
+        assert ended.code in (0, -signal.SIGKILL), ended.err
         own.up()
         assert_whole(own)
 
@@ -251,12 +235,12 @@ class TestKilled:
         own.up()
         assert_whole(own)
 
-    @pytest.mark.parametrize("options", [("line", "3"), ("started", "4"), ("step", "3")])
-    def test_ctrl_c_says_one_thing_and_leaves_nothing(self, own: Machine, options: tuple[str, str]) -> None:
-        code, said = self._killed(own, "--interrupt", *options)
-        assert code == 130, said
-        assert said.endswith("interrupted; the next envman up resumes\n")
-        assert "Traceback" not in said
+    @pytest.mark.parametrize(("moment", "count"), [("line", 3), ("started", 4), ("step", 3)])
+    def test_ctrl_c_says_one_thing_and_leaves_nothing(self, own: Machine, moment: str, count: int) -> None:
+        ended = own.killed(moment, count, interrupt=True)
+        assert ended.code == 130, ended.err
+        assert ended.err.endswith("interrupted; the next envman up resumes\n")
+        assert "Traceback" not in ended.err
         own.up()
         assert_whole(own)
 
