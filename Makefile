@@ -38,7 +38,7 @@ engine: $(VENV)/ready ## The tests that need parts of the lab: containers, machi
 	@docker info >/dev/null 2>&1 || echo "no Docker Engine answers here: its tests are skipped, or fail where CI is set; make lab starts one"
 	@virsh version >/dev/null 2>&1 || echo "no libvirt answers here: the tests of machines are skipped, or fail where CI is set; make lab starts one"
 	@$(IN_LAB) $(TEST) -m "alone"
-	@$(IN_LAB) $(TEST) -n auto -m "engine and not alone and not machine"
+	@$(IN_LAB) $(TEST) -n $$(($$(nproc) * 3 / 2)) -m "engine and not alone and not machine" # they wait a lot
 	@$(IN_LAB) $(TEST) -m "machine"
 
 check: $(VENV)/ready ## Formatting, linting, types, import budget

@@ -220,8 +220,7 @@ def _step(name: str, title: str, operation: object) -> Step:
 
 def leave(move: Move) -> None:
     """The old one ends, and its ports are free; then the new one is what `up` means."""
-    shared = [step for step in move.old.steps(Goal.DOWN) if step.name not in move.shared]
-    move.old.carry_out(shared, Goal.DOWN)
+    move.old.carry_out([step for step in move.old.steps(Goal.DOWN) if step.name not in move.shared], Goal.DOWN)
 
 
 def settle(move: Move) -> None:

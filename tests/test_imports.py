@@ -28,11 +28,10 @@ HOT_RUN = {
 DOCKER_ALIVE = {"envman_docker", "envman_docker.enter", "envman_docker.sockets"}
 DOCKER_RUN = {"envman.variables", "envman.handed", "envman.start", *DOCKER_ALIVE, "envman_docker.session"}
 # And in a machine: one look at the connection, then ssh.
-MACHINE_ALIVE = {"envman_vagrant", "envman_vagrant.enter", "envman_vagrant.ssh"}
+MACHINE_ALIVE = {"envman.process", "envman_vagrant", "envman_vagrant.enter", "envman_vagrant.ssh"}
 MACHINE_RUN = {
     "envman.variables",
     "envman.handed",
-    "envman.process",
     *MACHINE_ALIVE,
     "envman_vagrant.naming",
     "envman_vagrant.session",

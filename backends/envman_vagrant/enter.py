@@ -10,10 +10,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+_LIMIT = 10.0  # seconds: a provider that hangs tells nothing
+
 
 def alive(place: Mapping[str, str], environ: Mapping[str, str]) -> bool:
     """Whether the machine runs and is connected, and the project's units run in it."""
-    if not ssh.is_open(place):
+    if not ssh.is_open(place) or not _is_awake(place, environ):
         return False
     if place.get("copied"):
         from envman_vagrant import folder
@@ -25,6 +27,22 @@ def alive(place: Mapping[str, str], environ: Mapping[str, str]) -> bool:
     from envman_vagrant.session import Session
 
     return Session(place, environ).holds()
+
+
+def _is_awake(place: Mapping[str, str], environ: Mapping[str, str]) -> bool:
+    """Whether its provider says that it runs: the connection to one that somebody has paused stays for a while."""
+    asks = place.get("asks")
+    if not asks:
+        return True
+    import re
+
+    from envman import process
+
+    try:
+        said = process.heard(asks.split("\n"), {**environ, "LC_ALL": "C", "LANGUAGE": "C"}, limit=_LIMIT)
+    except OSError:
+        return False
+    return re.search(place["awake"], said, re.MULTILINE) is not None
 
 
 def execute(

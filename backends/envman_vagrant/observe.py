@@ -199,7 +199,7 @@ def place(project: Project, observed: Observed) -> Mapping[str, str]:
     units = [f"{naming.UNIT}{name}.service" for name in lives if not project.spec.services[name].may_end]
     return {
         **guest.place(project),
-        "watch": findings.provider.watched(naming.machine(project)) if findings.provider else "",
+        **(_asking(findings.provider, project) if findings.provider else {}),
         "units": "\n".join(units),
         "root": str(project.root),
         "inside": naming.ROOT,
@@ -210,6 +210,15 @@ def place(project: Project, observed: Observed) -> Mapping[str, str]:
         "generation": observed.generation,
         **folder.place(project, findings.kind),
     }
+
+
+def _asking(provider: Provider, project: Project) -> dict[str, str]:
+    """How it is known without much ado that the machine runs: by a file, and by a question."""
+    known = {"watch": provider.watched(naming.machine(project))}
+    if provider.state:
+        argv = states.question(provider.state, states.identity(provider, places.dotfile(project)))
+        known |= {"asks": "\n".join(argv), "awake": provider.state.words[Machine.RUNNING]}
+    return known
 
 
 def watched(project: Project, observed: Observed) -> Sequence[str]:

@@ -92,12 +92,17 @@ def of(
     return found, known
 
 
-def _asked(source: Source, known: str, environ: Mapping[str, str]) -> State:
+def question(source: Source, known: str, path: str | None = None) -> list[str]:
+    """The short command that tells how the machine is; nothing where its program is not here."""
     name, *words = source.argv
-    program = shutil.which(name, path=environ.get("PATH")) or _elsewhere(name)
-    if program is None:
+    program = shutil.which(name, path=path) or _elsewhere(name)
+    return [program, *(word.replace("{id}", known) for word in words)] if program else []
+
+
+def _asked(source: Source, known: str, environ: Mapping[str, str]) -> State:
+    argv = question(source, known, environ.get("PATH"))
+    if not argv:
         return State.UNKNOWN
-    argv = [program, *(word.replace("{id}", known) for word in words)]
     try:
         # In English, whatever the user speaks; Ctrl-C of the terminal is not for it.
         done = process.capture(argv, env={**environ, "LC_ALL": "C", "LANGUAGE": "C"}, limit=_LIMIT)

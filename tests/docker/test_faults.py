@@ -258,7 +258,7 @@ class TestKilled:
     """Killed or interrupted at any moment: the next up completes the work."""
 
     @pytest.mark.parametrize(
-        ("moment", "counts"), [("step", range(1, 9)), ("started", range(1, 12, 2)), ("write", range(2, 14, 3))]
+        ("moment", "counts"), [("step", range(1, 9)), ("started", range(1, 12, 4)), ("write", range(2, 14, 5))]
     )
     def test_an_up_is_completed_by_the_next(self, own: Scratch, moment: str, counts: range) -> None:
         own.write({"envman.toml": SPEC.format(port=free_port(), other=free_port())})

@@ -212,11 +212,12 @@ def test_around_all_levels(full: Mover) -> None:
     assert list((full.folder / "data").glob(".moving/*")) == []
 
 
-def test_killed_at_every_step_between_venv_and_docker(shop: Mover) -> None:
+def test_killed_on_the_way_between_venv_and_docker(shop: Mover) -> None:
     before = shop.digest()
     shop.switch("docker")  # the image is there from now on: what is tried below is the move
     shop.switch("venv")
-    for count in range(1, 60):
+    # Every single step is tried where that takes no engine: tests/verbs/test_switch.py.
+    for count in range(2, 60, 3):
         ended = shop.killed("step", count, "switch", "docker")
         if ended.code == 0:
             assert count > 15
@@ -250,7 +251,7 @@ def test_killed_on_the_way_to_a_machine(shop: Mover, backwards: bool) -> None:
     if backwards:
         shop.switch("vagrant")
     # The new one is made; the data is on its way, the first of it is there; the old one has just ended.
-    for moment in ("built", "compared", "left"):
+    for moment in ("compared", "left") if backwards else ("built", "compared", "left"):
         ended = shop.killed(moment, 1, "switch", new)
         assert ended.code == -signal.SIGKILL, ended.err
         shop.up()
