@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,20 +114,27 @@ class Scratch:
         """A call that a signal ends at a moment of its own: of `up`, where nothing else is said."""
         known = self.environ.get("PYTHONPATH")
         options = ["--interrupt"] if interrupt else []
-        with subprocess.Popen(
-            [sys.executable, str(_KILLER), *options, moment, str(count), "--", *(words or ("up",))],
-            cwd=self.root,
-            env={**self.environ, "PYTHONPATH": os.pathsep.join([*([known] if known else []), str(_ROOT)]), **variables},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        ) as call:
-            out, err = call.communicate(timeout=self.patience)
-        if interrupt:
-            assert alive(call.pid) == []
-        return Outcome(call.returncode, out, err)
+        # Not into pipes: what goes on alone afterwards would keep them open.
+        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+            call = subprocess.Popen(
+                [sys.executable, str(_KILLER), *options, moment, str(count), "--", *(words or ("up",))],
+                cwd=self.root,
+                env={
+                    **self.environ,
+                    "PYTHONPATH": os.pathsep.join([*([known] if known else []), str(_ROOT)]),
+                    **variables,
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+            code = call.wait(timeout=self.patience)
+            if interrupt:
+                assert alive(call.pid) == []
+            out.seek(0)
+            err.seek(0)
+            return Outcome(code, out.read(), err.read())
 
     def up(self, *words: str, **variables: str) -> dict[str, Any]:
         """Bring it up; the result of `up --json`."""
