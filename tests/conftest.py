@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ from tests.support.wheels import make_sdist, make_wheel
 NO_ENGINE = "unix:///nowhere/docker.sock"
 NO_PROVIDER = "nowhere"
 _MAY_START = ("shells", "docs", "engine", "support", "bench", "docker")
+# Whoever starts the tests in the background of a script has them, and all that they start, ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

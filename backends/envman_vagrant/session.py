@@ -18,6 +18,7 @@ _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, sign
 _OF_ONE = (signal.SIGUSR1, signal.SIGUSR2)  # the others are for the command and all that it has started
 _LOST = 255  # what ssh ends with when it fails itself; a command may do the same
 _FAILED = 125
+_UNKNOWN = b"read from master failed"  # ssh says so of a connection that ended with the command on its way
 _STDERR = 2
 _LONGEST = 100_000  # letters of one variable: kernels allow 128 KiB
 # systemd has such a link for every unit that has begun and not ended: nothing has to be asked.
@@ -90,6 +91,9 @@ class Session:
             for number, handler in before.items():
                 signal.signal(number, handler)
         if not self._pid:
+            if _UNKNOWN in told:
+                os.write(_STDERR, b"the machine did not answer; it may run the command once it does: envman up\n")
+                return _FAILED
             raise _not_begun(told, argv[0], code)
         return self._meant(code)
 
@@ -127,7 +131,8 @@ class Session:
         return 128 + ended[0] if ended and code in (_LOST, *(-number for number in _ENDS)) else self._meant(code)
 
     def _words(self, program: str = naming.ENTER, *flags: str) -> list[str]:
-        return ssh.words(self._place, *flags, ssh.HOST, program)
+        # Without the shared connection ssh would make one of its own, and bring a command that may be there already.
+        return ssh.words(self._place, "-o", "ProxyCommand=false", *flags, ssh.HOST, program)
 
     def _told(self, text: str) -> dict[str, str]:
         return {**self._own, ssh.TOLD: text}

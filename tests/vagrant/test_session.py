@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.calls import ENVMAN, LISTENER, listening, run, started
-from tests.support.containers import until
+from tests.support.containers import docker, until
 from tests.support.machines import Machine
 from tests.support.terminal import Terminal
 from tests.vagrant.conftest import SPEC, Make
@@ -131,6 +131,20 @@ class TestConnection:
         again = run(shop, "echo", "again")
         assert (again.returncode, again.stdout) == (0, b"again\n"), again.stderr
         shop.ssh("pkill -f 'sleep 60'")  # what ran there goes on where nothing has told it
+
+    def test_before_a_command_that_the_machine_may_have_got(self, shop: Machine) -> None:
+        (shop.root / "begun").unlink(missing_ok=True)
+        docker("exec", shop.name, "pkill", "-STOP", "-f", "@notty")  # as in a machine that somebody has paused
+        with started(shop, "sh", "-c", "echo begun >> begun") as call:
+            time.sleep(4)
+            self._lost(shop, signal.SIGKILL)
+            _, said = call.communicate(timeout=20)
+        assert (call.returncode, b"the machine did not answer" in said) == (125, True), said
+        docker("exec", shop.name, "pkill", "-CONT", "-f", "@notty")
+        shop.up()
+        time.sleep(1)
+        times = (shop.root / "begun").read_text(encoding="utf-8") if (shop.root / "begun").exists() else ""
+        assert times in ("", "begun\n")
 
     def test_between_two_commands(self, shop: Machine) -> None:
         self._lost(shop, signal.SIGKILL)
