@@ -9,9 +9,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-# A part of a value as the ready file keeps it: "=text", "$NAME" (required) or "?NAME:default".
-Filled = tuple[str, ...]
-
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "$": "$"}
 
 
@@ -27,7 +24,10 @@ class VariableError(Exception):
 
 
 def fill(name: str, parts: Iterable[str], environ: Mapping[str, str]) -> str:
-    """The value of one [env] variable."""
+    """The value of one [env] variable.
+
+    A part is "=text", "$NAME" (required) or "?NAME:default", as the ready file keeps it.
+    """
     value = ""
     for part in parts:
         if part[0] == "=":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from envman.backend import Observed, State
+from envman.backend import Observed
 from envman.dependencies import resolve
 from envman.frozen import replace
 from envman.plan import Goal, Step
@@ -173,8 +173,3 @@ def _remove(findings: Findings, *, data: bool) -> Iterator[Step]:
     if going:
         operation = RemoveStack(data=data)
         yield Step(name="stack", title="remove", reason="destroy was asked for", operation=operation, changes=going)
-
-
-def is_complete(observed: Observed) -> bool:
-    """Whether the workspace can be entered."""
-    return observed.state in (State.RUNNING, State.DEGRADED) and bool(observed.generation)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    pass
 
 _PATIENCE = 10.0  # seconds for the engine to answer
 
@@ -48,12 +47,3 @@ def status(start: bytes) -> int:
     """The status in the first line of an answer."""
     words = start.split(b" ", 2)
     return int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
-
-
-def address_of(environ: Mapping[str, str]) -> str | None:
-    """The engine's address, in the order in which the docker command looks for it; None when it names a context."""
-    if environ.get("DOCKER_HOST"):
-        return environ["DOCKER_HOST"]
-    if environ.get("DOCKER_CONTEXT"):
-        return None
-    return "unix:///var/run/docker.sock" if os.path.exists("/var/run/docker.sock") else None

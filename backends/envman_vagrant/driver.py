@@ -85,10 +85,6 @@ class Driver:
         """Remove it with its disk and snapshots."""
         return _calling(self, on_line, lambda vagrant: vagrant.destroy())
 
-    def sync(self, on_line: Told = _nobody) -> str:
-        """Copy the project's folder into it, where folders are copied."""
-        return _calling(self, on_line, lambda vagrant: vagrant._call_vagrant_command(["rsync"]))
-
     def validate(self) -> None:
         """Let Vagrant read the Vagrantfile; raises StepFailed with what is wrong."""
         _calling(self, _nobody, lambda vagrant: vagrant._call_vagrant_command(["validate"]))
