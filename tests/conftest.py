@@ -20,8 +20,10 @@ from tests.support.wheels import make_sdist, make_wheel
 NO_ENGINE = "unix:///nowhere/docker.sock"
 NO_PROVIDER = "nowhere"
 _MAY_START = ("shells", "docs", "engine", "support", "bench", "docker")
-# Whoever starts the tests in the background of a script has them, and all that they start, ignore Ctrl-C.
+# Whoever starts the tests in the background of a script, or with nohup, has all of them ignore signals.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)
