@@ -71,17 +71,16 @@ class Session:
         text = self._carried(_units(self._place) + _command(argv, variables, cwd))
         if os.isatty(0) and os.isatty(1):
             return self._with_terminal(text)
-        # Signals reach the command through us: an ssh that heard them would end, and leave it alone in there.
-        before = {number: signal.signal(number, signal.SIG_IGN) for number in _FORWARDED}
-        deaf = [number for number, handler in before.items() if handler == signal.SIG_IGN]
+        before = {number: signal.getsignal(number) for number in _FORWARDED}
         reading, writing = os.pipe()
         try:
+            for number, handler in before.items():
+                if handler != signal.SIG_IGN or number in _OF_ONE or number == signal.SIGTERM:
+                    signal.signal(number, self._on_signal)
             stdin = os.open(os.devnull, os.O_RDONLY) if _in_background() else 0
+            # Signals reach the command through us: an ssh that heard them would end, and leave it alone in there.
             child = process.begin(self._words(), self._told(text), stdin=stdin, stderr=writing, apart=True)
             os.close(writing)
-            for number in _FORWARDED:
-                if number not in deaf or number in _OF_ONE or number == signal.SIGTERM:
-                    signal.signal(number, self._on_signal)
             if self._patience:
                 signal.signal(signal.SIGALRM, lambda *_: self._signal(signal.SIGKILL))
             told = self._relay(reading)

@@ -256,14 +256,16 @@ class TestTerminal:
     def test_the_size_at_first_and_when_it_changes(self, shop: Scratch) -> None:
         ours, theirs = pty.openpty()
         sized(ours, 33, 111)
-        show = "stty size; trap 'stty size; exit' WINCH; while :; do sleep 0.1; done"
+        show = "stty size; trap 'stty size; exit' WINCH; echo set; while :; do sleep 0.1; done"
         line = [sys.executable, "-c", HOLDER, *ENVMAN, "sh", "-c", show]
         with subprocess.Popen(
             line, cwd=shop.root, env=shop.environ, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
         ) as call:
             os.close(theirs)
-            assert os.read(ours, 100) == b"33 111\r\n"
-            time.sleep(0.3)  # until the trap is set
+            shown = b""
+            while b"set" not in shown:
+                shown += os.read(ours, 100)
+            assert shown == b"33 111\r\nset\r\n"
             sized(ours, 44, 99)
             assert os.read(ours, 100) == b"44 99\r\n"
             assert call.wait(timeout=10) == 0
