@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from envman import identity, process
@@ -152,7 +152,7 @@ def start(operation: StartMachine, job: Job) -> str | None:
         known = states.identity(found.provider, places.dotfile(project))
         process.capture([word.replace("{id}", known) for word in found.provider.wake], env=job.environ)
     else:
-        act(on_line)
+        _at_last(lambda: act(on_line), job)
     _keep_key(project, found.provider)
     machine = states.identity(found.provider, places.dotfile(project))
     if inputs and operation.how is not Start.WAKE:
@@ -162,6 +162,19 @@ def start(operation: StartMachine, job: Job) -> str | None:
         write_json(noted(project), {"machine": machine, "inputs": inputs, "box": box, "network": network})
     _connect(job, found, machine, afresh=operation.how is not Start.WAKE)
     return None if operation.as_it_was else title(project, found)
+
+
+def _at_last(act: Callable[[], object], job: Job) -> None:
+    """A vagrant that outlives a killed `up` may make the machine in the same moment: then that one is ours."""
+    try:
+        act()
+    except StepFailed:
+        if made_by(job.project) is not None:
+            raise
+        adopt(job.project, job.environ)
+        if made_by(job.project) is None:
+            raise
+        act()
 
 
 def _clear(job: Job, provider: Provider) -> None:
