@@ -7,23 +7,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Protocol
-
-    class Execute(Protocol):
-        """Runs the command there; with patience, whoever ignores a SIGTERM has so many seconds."""
-
-        def __call__(
-            self,
-            place: Mapping[str, str],
-            variables: Mapping[str, str],
-            environ: Mapping[str, str],
-            argv: Sequence[str],
-            cwd: str,
-            *,
-            patience: int = 0,
-        ) -> int | None: ...
-
+    from collections.abc import Callable, Mapping, Sequence
 
 _TOLD = "ENVMAN_INSIDE"  # where that process finds what it has to do: a variable, because it holds secrets
 _PATIENCE = 2  # seconds: whoever starts it kills it after three, and then nobody could end the command
@@ -58,8 +42,8 @@ def describe(
     return [sys.executable, "-P", "-m", module, *argv], {**own, _TOLD: told}, "/"
 
 
-def main(execute: Execute, gone: str) -> int:
-    """What it does: run the command that stands in its arguments."""
+def main(execute: Callable[..., int | None], gone: str) -> int:
+    """What it does: let a backend's `execute` run the command that stands in its arguments."""
     import json
 
     told = json.loads(os.environ.pop(_TOLD))

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import socket
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    pass
-
 _PATIENCE = 10.0  # seconds for the engine to answer
 
 

@@ -152,7 +152,7 @@ def start(operation: StartMachine, job: Job) -> str | None:
         known = states.identity(found.provider, places.dotfile(project))
         process.capture([word.replace("{id}", known) for word in found.provider.wake], env=job.environ)
     else:
-        _at_last(lambda: act(on_line), job)
+        _made_or_adopted(lambda: act(on_line), job)
     _keep_key(project, found.provider)
     machine = states.identity(found.provider, places.dotfile(project))
     if inputs and operation.how is not Start.WAKE:
@@ -164,7 +164,7 @@ def start(operation: StartMachine, job: Job) -> str | None:
     return None if operation.as_it_was else title(project, found)
 
 
-def _at_last(act: Callable[[], object], job: Job) -> None:
+def _made_or_adopted(act: Callable[[], object], job: Job) -> None:
     """A vagrant that outlives a killed `up` may make the machine in the same moment: then that one is ours."""
     try:
         act()

@@ -150,6 +150,14 @@ def test_an_up_mends_it(shop: Machine, fault: str) -> None:
     assert_whole(shop)
 
 
+def test_one_that_is_paused_is_seen_at_once(shop: Machine) -> None:
+    """The connection to it stays for half a minute."""
+    docker("pause", shop.name)
+    assert shop.status()["state"] == "stopped"
+    assert shop.up()["steps"][0]["name"] == "machine"
+    assert_whole(shop)
+
+
 @pytest.mark.parametrize("fault", ["the machine is killed", "whoever holds the connection is killed"])
 def test_a_run_mends_it_too(shop: Machine, fault: str) -> None:
     FAULTS[fault](shop)

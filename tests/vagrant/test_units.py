@@ -99,7 +99,7 @@ class TestStart:
             f"export PATH={layout.PATH}",
             "export LANG=C.UTF-8",
             "export HOME=/run/envman/db",
-            "export TMPDIR=/var/tmp",
+            "export TMPDIR=/var/lib/envman/large",
             f"exec {argv}",
         ]
 

@@ -9,6 +9,7 @@ USER = "envman-services"  # it owns their data, and nothing else
 DATA = f"{naming.STATE}/data"
 NOTES = f"{naming.STATE}/services"  # of the last start of each
 SERVERS = f"{naming.STATE}/servers"  # that came as wheels
+LARGE = f"{naming.STATE}/large"  # files of a moment that do not fit into memory, where the others stand
 # In memory, and gone with the next boot: nothing starts before somebody asks for it.
 RUN = "/run/envman"
 UNITS = "/run/systemd/system"

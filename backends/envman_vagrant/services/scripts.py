@@ -19,9 +19,7 @@ RUNS = "runs"  # the line of a service that is as it should be
 
 def variables(where: Places) -> dict[str, str]:
     """The few variables that a server and its tools see: nothing of the project's."""
-    # What is large does not fit into memory, where the other files stand.
-    large = "/var/tmp"  # noqa: S108 - servers give their files there names that nobody guesses
-    return {"PATH": layout.PATH, "LANG": "C.UTF-8", "HOME": where.run, "TMPDIR": large}
+    return {"PATH": layout.PATH, "LANG": "C.UTF-8", "HOME": where.run, "TMPDIR": layout.LARGE}
 
 
 def exported(values: Mapping[str, str]) -> str:
@@ -83,6 +81,7 @@ def folders(where: Places, user: str) -> str:
 id -u {layout.USER} >/dev/null 2>&1 ||
   useradd --system --user-group --no-create-home --home-dir {layout.DATA} --shell /usr/sbin/nologin {layout.USER}
 install -d -m 755 {base} {where.notes} {layout.UNITS}
+install -d -m 700 -o {layout.USER} -g {layout.USER} {layout.LARGE}
 rm -rf {where.run}
 install -d -m 700 -o {user} -g "$(id -g {user})" {where.run}
 rm -f {where.notes}/made_from
