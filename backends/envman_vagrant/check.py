@@ -29,7 +29,6 @@ _DEBIAN_12 = {
     "nats-server": "2.9",
     "redis-server": "7.0",
 }
-_DOCKER = ("docker.io", "docker-ce", "podman-docker")
 
 
 def missing(environ: Mapping[str, str]) -> list[Problem]:
@@ -69,12 +68,8 @@ def check(spec: Spec) -> Sequence[Fault]:
 
 
 def _services(spec: Spec) -> Iterator[Fault]:
-    boxed = any(name in _DOCKER for name in spec.system.packages)
     for name, service in spec.services.items():
         place = ("services", name)
-        if service.image is not None and not boxed:
-            hint = 'use = or run = works here; with [system] packages = ["docker.io"] the machine has Docker'
-            yield Fault((*place, "image"), "is a container image, and the machine has no Docker", hint)
         if service.source == "container":
             yield Fault((*place, "source"), "here it runs as a server of the machine's own", 'leave it "auto"')
         recipe = catalogue.of(spec, name)
@@ -161,7 +156,7 @@ def refuse(spec: Spec) -> None:
     """Before any work: what no machine can ever honour."""
     from envman.spec.layer import dotted
 
-    hopeless = [one for one in check(spec) if one.path[0] == "vagrant" or one.path[-1] in ("image", "version")]
+    hopeless = [one for one in check(spec) if one.path[0] == "vagrant" or one.path[-1] == "version"]
     if hopeless:
         raise UsageError(
             [

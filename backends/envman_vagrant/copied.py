@@ -84,7 +84,7 @@ def there_of(told: bytes) -> There:
 
 def ask(place: Mapping[str, str], environ: Mapping[str, str], script: str) -> bytes:
     """What the machine answers to a script."""
-    return say(place, environ, "sudo -n sh -s", os.fsencode(script))
+    return say(place, environ, ssh.AS_ROOT, os.fsencode(script))
 
 
 def say(place: Mapping[str, str], environ: Mapping[str, str], command: str, told: bytes) -> bytes:

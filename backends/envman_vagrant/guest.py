@@ -46,7 +46,7 @@ def attempt(
         job.line.progress(job.masker.mask(line))
         job.log(line)
 
-    shell = "sudo -n -H sh -s" if root else "sh -s"
+    shell = ssh.AS_ROOT if root else "sh -s"
     words = ssh.words(place(job.project), ssh.HOST, shell)
     # All of it is read before any of it runs: a connection that breaks leaves no half of a script behind.
     told = f"{text}main() {{\n{script.rstrip()}\n}}\nmain </dev/null\n"

@@ -14,18 +14,15 @@ from envman_vagrant import guest, naming, places, ssh
 from envman_vagrant.services import look
 from envman_vagrant.services.look import Unit
 
+_NOTES, _GENERATION = f"{naming.STATE}/notes", f"{naming.VENV}/.envman-generation"
 _SCRIPT = f"""\
-for _note in {naming.STATE}/notes/*; do
-  # Without our tools in its place, nothing of the system counts as done.
-  [ "${{_note##*/}}" != system ] || [ -x {naming.ENTER} ] || continue
-  [ ! -f "$_note" ] || printf 'note\\t%s\\t%s\\n' "${{_note##*/}}" "$(cat "$_note")"
-done
-[ ! -f {naming.VENV}/.envman-generation ] || printf 'generation\\t%s\\n' "$(cat {naming.VENV}/.envman-generation)"
+_files="{_NOTES}/* {_GENERATION}"
+[ ! -x {naming.ENTER} ] || echo tools
 [ ! -x {naming.VENV}/bin/python ] || echo runs
 for _found in {naming.VENV}/lib/python*/site-packages/*.dist-info; do
   [ ! -d "$_found" ] || printf 'package\\t%s\\n' "${{_found##*/}}"
 done
-"""
+{look.SCRIPT}{look.READ}"""
 
 
 @frozen
@@ -60,8 +57,8 @@ class Seen:
 
 def look_inside(project: Project, machine: str, environ: Mapping[str, str]) -> Seen | None:
     """What is there now; None where the machine does not answer."""
-    words = ssh.words(guest.place(project), ssh.HOST, "sudo -n sh -s")
-    done = process.capture(words, env=ssh.variables(environ), said=_SCRIPT + look.SCRIPT, limit=_LIMIT)
+    words = ssh.words(guest.place(project), ssh.HOST, ssh.AS_ROOT)
+    done = process.capture(words, env=ssh.variables(environ), said=_SCRIPT, limit=_LIMIT)
     if done.code:
         return None
     lines = done.output.splitlines()
@@ -87,13 +84,15 @@ def forget(project: Project) -> None:
 
 
 def _read(machine: str, lines: Sequence[str]) -> Seen:
-    fields = [line.split("\t") for line in lines]
-    runs = ["runs"] in fields
+    texts = {path: text[0] for path, text in look.files(lines).items()}
+    notes = {path.rpartition("/")[2]: text for path, text in texts.items() if path.rpartition("/")[0] == _NOTES}
+    if "tools" not in lines:  # without them in their place, nothing of the system counts as done
+        notes.pop("system", None)
     return Seen(
         machine=machine,
-        notes={one[1]: "\t".join(one[2:]) for one in fields if one[0] == "note" and len(one) > 2},
-        generation=next((one[1] for one in fields if one[0] == "generation"), "") if runs else "",
-        packages=dict(sorted(_packages(fields))),
+        notes=notes,
+        generation=texts.get(_GENERATION, "") if "runs" in lines else "",
+        packages=dict(sorted(_packages([line.split("\t") for line in lines]))),
         units=look.read(lines),
     )
 

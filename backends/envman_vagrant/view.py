@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from envman.inside import Listening, Viewpoint
 from envman.project import Project
 from envman.services import catalogue, facts
+from envman.spec.model import Service
 from envman_vagrant import naming
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -36,13 +37,19 @@ def ports_inside(project: Project) -> Mapping[str, int | None]:
     for name, service in project.spec.services.items():
         recipe = catalogue.of(project.spec, name)
         asked = (service.port.inside or (service.port.host if service.run else None)) if service.port else None
-        port = asked or (recipe.port if recipe else None)
-        while port is not None and port in taken and not asked:
+        port = asked or port_of_image(service) or (recipe.port if recipe else None)
+        # A container listens where its image says; which port of the machine leads there is ours to choose.
+        while port is not None and port in taken and (service.image or not asked):
             port += 1
         if port is not None:
             taken.add(port)
         found[name] = port
     return found
+
+
+def port_of_image(service: Service) -> int | None:
+    """The port that a container listens on."""
+    return (service.port.inside or service.port.host) if service.image and service.port else None
 
 
 def forwards(project: Project) -> tuple[tuple[str, int, int], ...]:

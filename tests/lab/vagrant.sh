@@ -57,7 +57,7 @@ rootfs() { # FOLDER: Debian's packages, with the servers that tests start themse
   main=$(uri bookworm) security=$(uri bookworm-security)
   mmdebstrap --quiet --mode=root --variant=minbase --format=directory \
     --include=systemd-sysv,systemd-resolved,udev,kmod,dbus,openssh-server,sudo,rsync,python3,ca-certificates,iproute2,procps,curl \
-    --include=linux-image-cloud-amd64,initramfs-tools,postgresql-15,redis-server \
+    --include=linux-image-cloud-amd64,initramfs-tools,postgresql-15,redis-server,docker.io,apparmor \
     --aptopt='Acquire::Languages "none"' --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --essential-hook='cd "$1" && mkdir -p etc/postgresql-common/createcluster.d etc/initramfs-tools/conf.d usr/share/initramfs-tools/modules.d' \
@@ -84,7 +84,7 @@ guest() { # FOLDER: what makes it a machine that Vagrant knows, and one that is 
   ln -sf ../run/systemd/resolve/stub-resolv.conf "$1/etc/resolv.conf"
   echo update_initramfs=no >"$1/etc/initramfs-tools/update-initramfs.conf" # it would take minutes, and the box starts its own
   chroot "$1" systemctl --quiet enable systemd-networkd systemd-resolved ssh
-  chroot "$1" systemctl --quiet disable postgresql redis-server
+  chroot "$1" systemctl --quiet disable postgresql redis-server docker.service docker.socket containerd
   chroot "$1" systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer systemd-networkd-wait-online.service \
     e2scrub_reap.service systemd-binfmt.service proc-sys-fs-binfmt_misc.automount modprobe@.service
 }

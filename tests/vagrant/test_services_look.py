@@ -13,17 +13,30 @@ from envman_vagrant.services.look import Unit
 from tests.services.test_parts import project
 
 DB, WORKER = Service(use="postgres", version="15"), Service(run=Command(("celery worker",), is_line=True))
+NOW = 1_795_282_200.0
 SHOP = project({"db": DB, "worker": WORKER}, db=40001)
 
 
 def shown(name: str, **facts: str) -> list[str]:
     """What systemd says of a unit."""
     usual = {"Id": f"envman-{name}.service", "ActiveState": "active", "SubState": "running", "Result": "success"}
-    return [f"service\tunit\t{key}={value}" for key, value in {**usual, **facts}.items()]
+    return [f"{key}={value}" for key, value in {**usual, **facts}.items()]
+
+
+def running(name: str, pid: int, began: int, memory: int, cache: int) -> list[str]:
+    """What the kernel says of a unit whose processes are there: it began so many hundredths after the boot."""
+    group = f"/sys/fs/cgroup/system.slice/envman-{name}.service"
+    return [
+        f"service\truns\t{name}\t{pid}",
+        f"/proc/{pid}/stat:{pid} (a (b) c) S {' '.join(['0'] * 18)} {began} 0 0",
+        f"{group}/memory.current:{memory}",
+        f"{group}/memory.stat:anon 5",
+        f"{group}/memory.stat:inactive_file {cache}",
+    ]
 
 
 def read(*lines: str) -> Mapping[str, Unit]:
-    return look.read(lines)
+    return look.read(lines, NOW)
 
 
 class TestLines:
@@ -31,15 +44,16 @@ class TestLines:
 
     def test_two_units_with_their_notes(self) -> None:
         found = read(
-            "note\tpackages\tabc",
-            *shown("db", MainPID="7", MemoryCurrent="3000", ActiveEnterTimestamp="Sat 2026-11-21 17:30:00 UTC"),
-            "service\tunit\t",
+            "/var/lib/envman/notes/packages:abc",
             *shown("worker", ActiveState="failed", ExecMainStatus="3", ExecMainCode="1", NRestarts="4"),
-            "service\tcache\tdb\t1000",
+            "",
+            "/proc/uptime:100.50 190.00",
+            *running("db", 7, 5050, 3000, 1000),
             "service\tstale\tworker",
-            "service\tnote\tdb\ttitle\tPostgreSQL 15.14",
-            "service\tnote\tdb\tother\tx",
-            "service\tdata\tdb\t15\tfull",
+            "/var/lib/envman/services/db/title:PostgreSQL 15.14",
+            "/var/lib/envman/services/db/other:x",
+            "/var/lib/envman/data/db/.envman-version:15",
+            "/var/lib/envman/data/db/.envman-provided:full",
             "package\tx",
         )
         assert list(found) == ["db", "worker"]
@@ -48,7 +62,7 @@ class TestLines:
             active="active",
             sub="running",
             result="success",
-            since=1795282200,
+            since=int(NOW) - 50,
             memory=2000,
             pid=7,
             title="PostgreSQL 15.14",
@@ -57,26 +71,45 @@ class TestLines:
         )
         assert (found["worker"].code, found["worker"].restarts, found["worker"].is_stale) == (3, 4, True)
 
+    def test_two_that_systemd_was_asked_about(self) -> None:
+        found = read(*shown("a"), "", *shown("b", ActiveEnterTimestamp="Sat 2026-11-21 17:30:00 UTC"))
+        assert [found["a"].since, found["b"].since] == [None, 1795282200]
+
+    def test_a_container_takes_what_its_own_group_takes(self) -> None:
+        scope = "/sys/fs/cgroup/system.slice/docker-abc.scope"
+        found = read(
+            *running("db", 7, 5050, 9000, 0),
+            "service\tcontainer\tdb\tabc",
+            f"{scope}/memory.current:500",
+            f"{scope}/memory.stat:inactive_file 100",
+            "service\tvolumes\tdb",
+            "service\tvolumes\tdb.new",
+        )
+        assert list(found) == ["db"]
+        assert (found["db"].memory, found["db"].has_volumes) == (400, True)
+
     @pytest.mark.parametrize("code", ["2", "3"])
     def test_who_was_killed_ended_with_the_signal(self, code: str) -> None:
         assert read(*shown("db", ExecMainCode=code, ExecMainStatus="9"))["db"].code == 137
 
-    @pytest.mark.parametrize("figure", ["[not set]", "", "18446744073709551615"])
-    def test_a_figure_that_nobody_counts_is_none(self, figure: str) -> None:
-        assert read(*shown("db", MemoryCurrent=figure), "service\tcache\tdb\t5")["db"].memory is None
+    def test_what_nobody_counts_is_none(self) -> None:
+        assert read("service\truns\tdb\t7")["db"] == Unit(
+            name="db", active="active", sub="running", result="success", pid=7
+        )
 
     def test_data_whose_first_statements_failed_is_not_whole(self) -> None:
-        assert read("service\tdata\tdb\t15\tbegun")["db"].wrote == ""
+        folder = "/var/lib/envman/data/db"
+        assert read(f"{folder}/.envman-version:15", f"{folder}/.envman-provided:begun")["db"].wrote == ""
 
     def test_data_that_is_set_aside_is_no_service(self) -> None:
-        assert read("service\tdata\tdb.replaced\t15\tfull") == {}
+        assert read("/var/lib/envman/data/db.replaced/.envman-version:15") == {}
 
     @pytest.mark.parametrize("moment", ["", "n/a", "yesterday"])
     def test_a_moment_that_cannot_be_read_is_unknown(self, moment: str) -> None:
         assert read(*shown("db", ActiveEnterTimestamp=moment))["db"].since is None
 
     def test_the_script_names_its_lines(self) -> None:
-        printed = [line for line in look.SCRIPT.splitlines() if "printf '" in line or "sed '" in line]
+        printed = [line for line in look.SCRIPT.splitlines() if "printf '" in line]
         assert all("service\\t" in line for line in printed)
 
 

@@ -66,6 +66,15 @@ class TestUnit:
         assert f"Restart={told}\n" in text
         assert ("RemainAfterExit=yes" in text) is (restart != "always")
 
+    def test_a_container_ends_by_its_engine_and_leaves_nothing(self) -> None:
+        unit = Unit(
+            name="it", title="x", user="root", engine="docker.service", ends="docker stop it", ended="docker rm it"
+        )
+        lines = units.text(unit).splitlines()
+        assert "After=network.target docker.service" in lines
+        begin = lines.index("ExecStart=/bin/sh /run/envman/it/start")
+        assert lines[begin + 1 : begin + 3] == ["ExecStop=-docker stop it", "ExecStopPost=-docker rm it"]
+
     def test_a_job_is_done_once(self) -> None:
         text = of(Service(run=Command(("x",)), once=True))
         assert "Type=oneshot\nUser=vagrant\n" in text

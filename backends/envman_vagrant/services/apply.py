@@ -16,6 +16,7 @@ from envman.spec.recipe import Recipe
 from envman_vagrant import connection, guest, view
 from envman_vagrant.services import (
     asking,
+    boxed,
     held,
     inner,
     kept,
@@ -29,7 +30,7 @@ from envman_vagrant.services import (
     units,
 )
 from envman_vagrant.services.look import Unit
-from envman_vagrant.services.operations import KeepData, Start, Stop
+from envman_vagrant.services.operations import KeepData, KeepVolumes, Start, Stop
 from envman_vagrant.services.plan import made_from
 from envman_vagrant.services.servers import Server
 
@@ -80,7 +81,11 @@ def _begin(name: str, job: Job) -> bool:
     recipe = catalogue.of(job.project.spec, name)
     where = layout.of(name)
     before = layout.locked(name) + scripts.unless_it_runs(name, where, made_from(job.project, name))
-    script = _of_recipe(name, recipe, job) if recipe else _of_project(name, job)
+    service = job.project.spec.services[name]
+    if recipe is not None:
+        script = _of_recipe(name, recipe, job)
+    else:
+        script = boxed.script(name, service, job) if service.image else _of_project(name, job)
     done = guest.attempt(job, before + scripts.stopped([name]) + script)
     if recipe and done.code == _OTHER_MAJOR:
         majors.refuse(name, recipe, scripts.foreign(done.output), look.asked_version(job.project, name))
@@ -169,6 +174,7 @@ HANDLERS: Mapping[type, Callable[[Any, Job], str | None]] = {
     Start: start,
     Stop: stop,
     KeepData: kept.keep,
+    KeepVolumes: kept.keep_volumes,
     SaveData: snapshot.save,
     LookAtData: snapshot.look,
     RestoreData: snapshot.restore,

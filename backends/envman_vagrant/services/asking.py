@@ -13,5 +13,5 @@ _LIMIT = 30.0  # seconds: a machine that is busy may think for a while
 
 def ask(place: Mapping[str, str], environ: Mapping[str, str], script: str) -> Completed:
     """What a script of sh answers, carried out by root."""
-    words = ssh.words(place, ssh.HOST, "sudo -n sh -s")
+    words = ssh.words(place, ssh.HOST, ssh.AS_ROOT)
     return process.capture(words, env=ssh.variables(environ), cwd="/", said=script, limit=_LIMIT)

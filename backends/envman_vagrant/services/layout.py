@@ -7,6 +7,7 @@ from envman_vagrant import naming
 
 USER = "envman-services"  # it owns their data, and nothing else
 DATA = f"{naming.STATE}/data"
+VOLUMES = f"{naming.STATE}/volumes"  # what containers keep, whose users are their own
 NOTES = f"{naming.STATE}/services"  # of the last start of each
 SERVERS = f"{naming.STATE}/servers"  # that came as wheels
 LARGE = f"{naming.STATE}/large"  # files of a moment that do not fit into memory, where the others stand
@@ -26,6 +27,7 @@ class Places:
     """The files and folders of one service."""
 
     data: str  # what must outlive it
+    volumes: str  # the same, of a container
     run: str  # what is made anew at every start
     notes: str
     unit: str
@@ -34,6 +36,11 @@ class Places:
     def start(self) -> str:
         """The script that its unit begins; it may hold secrets."""
         return f"{self.run}/start"
+
+    @property
+    def container(self) -> str:
+        """The file that its container's id stands in, where it is one."""
+        return f"{self.run}/container"
 
     @property
     def aside(self) -> str:
@@ -48,7 +55,13 @@ class Places:
 
 def of(name: str) -> Places:
     """The places of a service."""
-    return Places(data=f"{DATA}/{name}", run=f"{RUN}/{name}", notes=f"{NOTES}/{name}", unit=f"{UNITS}/{unit(name)}")
+    return Places(
+        data=f"{DATA}/{name}",
+        volumes=f"{VOLUMES}/{name}",
+        run=f"{RUN}/{name}",
+        notes=f"{NOTES}/{name}",
+        unit=f"{UNITS}/{unit(name)}",
+    )
 
 
 def locked(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -13,38 +14,45 @@ from envman.services.holding import BEGUN
 from envman_vagrant import naming
 from envman_vagrant.services import layout
 
-MARK = "service"  # the first word of each line that is ours
-_PROPERTIES = (
-    "Id,ActiveState,SubState,Result,ExecMainCode,ExecMainStatus,NRestarts,ActiveEnterTimestamp,MemoryCurrent,MainPID"
-)
+MARK = "service"  # the first word of each line that is ours, but for what systemd and files say themselves
+_PROPERTIES = "Id,ActiveState,SubState,Result,ExecMainCode,ExecMainStatus,NRestarts,ActiveEnterTimestamp,MainPID"
+_NOTED = ("made_from", "title", "source", "version")
+_TICKS = 100  # in which the kernel counts to a second, on every architecture that we know
+_CGROUPS = "/sys/fs/cgroup/system.slice"
 # In words that a date can be read from, whatever the machine speaks and wherever it thinks it is.
 _SHOW = f"""\
-[ ! "$_units" ] || LC_ALL=C TZ=UTC systemctl show --property={_PROPERTIES} $_units | sed 's/^/{MARK}\\tunit\\t/'
+[ ! "$_units" ] || LC_ALL=C TZ=UTC systemctl show --property={_PROPERTIES} $_units
 """
-_NOTED = f"""\
-for _one in {layout.NOTES}/$_which/*; do
-  _name=${{_one%/*}}
-  [ ! -f "$_one" ] || printf '{MARK}\\tnote\\t%s\\t%s\\t%s\\n' "${{_name##*/}}" "${{_one##*/}}" "$(cat "$_one")"
-done
-for _one in {layout.DATA}/$_which; do
-  [ ! -d "$_one" ] || printf '{MARK}\\tdata\\t%s\\t%s\\t%s\\n' "${{_one##*/}}" \\
-    "$(cat "$_one/{saving.NOTE}" 2>/dev/null)" "$(cat "$_one/{saving.FILLED}" 2>/dev/null)"
-done
+# One process for all files: where a processor is emulated, a process for each would be most of the time of a look.
+READ = """\
+grep -as '' $_files /dev/null || :
 """
+_FILES = f"{layout.NOTES}/%s/* {layout.DATA}/%s/{saving.NOTE} {layout.DATA}/%s/{saving.FILLED}"
+# Whose processes are there runs. Only about the others systemd is asked, which takes longer than all the rest.
 SCRIPT = f"""\
 _units=
+_files="$_files /proc/uptime {_FILES % ("*", "*", "*")}"
 for _one in {layout.UNITS}/{naming.UNIT}*.service; do
-  [ ! -f "$_one" ] || _units="$_units ${{_one##*/}}"
-done
-{_SHOW}\
-for _one in $_units; do
+  [ -f "$_one" ] || continue
+  _one=${{_one##*/}}
   _name=${{_one#{naming.UNIT}}}
   _name=${{_name%.service}}
-  _file=/sys/fs/cgroup/system.slice/$_one/memory.stat
-  [ ! -f "$_file" ] || sed -n "s/^inactive_file /{MARK}\\tcache\\t$_name\\t/p" "$_file"
+  if read -r _pid 2>/dev/null < "{_CGROUPS}/$_one/cgroup.procs"; then
+    printf '{MARK}\\truns\\t%s\\t%s\\n' "$_name" "$_pid"
+    _files="$_files /proc/$_pid/stat {_CGROUPS}/$_one/memory.current {_CGROUPS}/$_one/memory.stat"
+  else
+    _units="$_units $_one"
+  fi
+  if read -r _id 2>/dev/null < "{layout.RUN}/$_name/container"; then
+    printf '{MARK}\\tcontainer\\t%s\\t%s\\n' "$_name" "$_id"
+    _files="$_files {_CGROUPS}/docker-$_id.scope/memory.current {_CGROUPS}/docker-$_id.scope/memory.stat"
+  fi
   [ ! {naming.STATE}/notes/packages -nt "{layout.RUN}/$_name/start" ] || printf '{MARK}\\tstale\\t%s\\n' "$_name"
 done
-{_NOTED.replace("$_which", "*")}"""
+for _one in {layout.VOLUMES}/*; do
+  [ ! -d "$_one" ] || printf '{MARK}\\tvolumes\\t%s\\n' "${{_one##*/}}"
+done
+{_SHOW}"""
 
 
 @frozen
@@ -67,6 +75,7 @@ class Unit:
     version: str = ""
     wrote: str = ""  # the major version that wrote its data, where that is whole
     filled: str = ""  # what the spec had made in it
+    has_volumes: bool = False  # it is, or was, a container that keeps something
 
     @property
     def is_there(self) -> bool:
@@ -96,40 +105,88 @@ def shown(name: str) -> str:
 
 def noted(name: str) -> str:
     """The script that asks about the notes of one service."""
-    return _NOTED.replace("$_which", name)
+    return f'_files="{_FILES % (name, name, name)}"\n{READ}'
 
 
-def read(lines: Sequence[str]) -> Mapping[str, Unit]:
-    """What the lines say of each service; those of others are passed over."""
-    mine = [line.split("\t")[1:] for line in lines if line.startswith(f"{MARK}\t")]
-    found: dict[str, Unit] = {}
-    for block in _blocks(mine):
-        unit = _unit(block)
-        found[unit.name] = unit
-    for kind, *fields in mine:
-        if kind != "unit":
-            name, *values = fields
-            found[name] = _with(kind, found.get(name, Unit(name=name)), values)
+def files(lines: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """What stands in each file that was read."""
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        if line.startswith("/"):
+            path, _, text = line.partition(":")
+            found.setdefault(path, []).append(text)
+    return found
+
+
+def read(lines: Sequence[str], now: float | None = None) -> Mapping[str, Unit]:
+    """What the lines say of each service, in this moment; those of others are passed over."""
+    texts = files(lines)
+    now = time.time() if now is None else now
+    found = {unit.name: unit for unit in map(_unit, _blocks(lines))}
+    for kind, name, *values in (line.split("\t")[1:] for line in lines if line.startswith(f"{MARK}\t")):
+        unit = found.get(name, Unit(name=name))
+        if kind == "runs":
+            found[name] = _running(name, values[0], texts, now)
+        elif kind == "container":
+            found[name] = replace(unit, memory=_memory(texts, f"docker-{values[0]}.scope"))
+        elif kind == "stale":
+            found[name] = replace(unit, is_stale=True)
+        elif kind == "volumes":
+            found[name] = replace(unit, has_volumes=True)
+    for name, known in _notes(texts).items():
+        found[name] = replace(found.get(name, Unit(name=name)), **known)
     return {name: unit for name, unit in sorted(found.items()) if "." not in name}
 
 
-def _blocks(mine: Sequence[Sequence[str]]) -> Iterator[dict[str, str]]:
+def _running(name: str, pid: str, texts: Mapping[str, Sequence[str]], now: float) -> Unit:
+    """A unit by its first process, as the kernel tells of it."""
+    words = _first(texts, f"/proc/{pid}/stat").rpartition(")")[2].split()  # its name may hold anything
+    up = _first(texts, "/proc/uptime").split()
+    since = int(now - float(up[0]) + int(words[19]) / _TICKS) if len(words) > 19 and up else None
+    memory = _memory(texts, layout.unit(name))
+    return Unit(name=name, active="active", sub="running", result="success", since=since, memory=memory, pid=int(pid))
+
+
+def _first(texts: Mapping[str, Sequence[str]], path: str) -> str:
+    return next(iter(texts.get(path, ())), "")
+
+
+def _blocks(lines: Sequence[str]) -> Iterator[dict[str, str]]:
+    """What systemd says of each unit; an empty line stands between two."""
+    known = _PROPERTIES.split(",")
     block: dict[str, str] = {}
-    for kind, *fields in mine:
-        if kind != "unit":
-            continue
-        key, _, value = "\t".join(fields).partition("=")
-        if not key:
-            yield from [block] if block else []
+    for line in [*lines, ""]:
+        key, _, value = line.partition("=")
+        if key in known:
+            block[key] = value
+        elif not line and block:
+            yield block
             block = {}
-        block |= {key: value} if key else {}
-    yield from [block] if block else []
+    if block:
+        yield block
+
+
+def _notes(texts: Mapping[str, Sequence[str]]) -> Mapping[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for path, lines in texts.items():
+        folder, _, file = path.rpartition("/")
+        above, _, name = folder.rpartition("/")
+        facts = found.setdefault(name, {}) if above in (layout.NOTES, layout.DATA) else {}
+        if above == layout.NOTES and file in _NOTED:
+            facts[file] = lines[0]
+        elif above == layout.DATA and file == saving.NOTE:
+            facts["wrote"] = lines[0]
+        elif above == layout.DATA and file == saving.FILLED:
+            facts["filled"] = lines[0]
+    for facts in found.values():
+        if facts.get("filled") == BEGUN:
+            facts["wrote"] = ""
+    return found
 
 
 def _unit(block: Mapping[str, str]) -> Unit:
     status = _number(block.get("ExecMainStatus", "")) or 0
     by_signal = block.get("ExecMainCode") in ("2", "3")
-    memory = _number(block.get("MemoryCurrent", ""))
     return Unit(
         name=block.get("Id", "").removeprefix(naming.UNIT).removesuffix(".service"),
         active=block.get("ActiveState", ""),
@@ -138,22 +195,16 @@ def _unit(block: Mapping[str, str]) -> Unit:
         code=status + 128 if by_signal else status,
         restarts=_number(block.get("NRestarts", "")) or 0,
         since=_seconds(block.get("ActiveEnterTimestamp", "")),
-        memory=memory if memory is not None and memory < 1 << 60 else None,  # the largest number: nobody counts
         pid=_number(block.get("MainPID", "")) or 0,
     )
 
 
-def _with(kind: str, unit: Unit, values: Sequence[str]) -> Unit:
-    if kind == "stale":
-        return replace(unit, is_stale=True)
-    if kind == "cache" and unit.memory is not None:
-        return replace(unit, memory=max(unit.memory - (_number(values[0]) or 0), 0))
-    if kind == "data":
-        wrote, filled = values
-        return replace(unit, wrote="" if filled == BEGUN else wrote, filled=filled)
-    if kind == "note" and values[0] in ("made_from", "title", "source", "version"):
-        return replace(unit, **{values[0]: "\t".join(values[1:])})
-    return unit
+def _memory(texts: Mapping[str, Sequence[str]], group: str) -> int | None:
+    """What a group of processes takes, but for files in memory that it would give back."""
+    taken = _number(_first(texts, f"{_CGROUPS}/{group}/memory.current"))
+    words = [line.split() for line in texts.get(f"{_CGROUPS}/{group}/memory.stat", ())]
+    cache = next((_number(one[1]) or 0 for one in words if one[:1] == ["inactive_file"]), 0)
+    return None if taken is None else max(taken - cache, 0)
 
 
 def _number(text: str) -> int | None:

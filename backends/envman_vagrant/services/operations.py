@@ -26,3 +26,10 @@ class KeepData:
 
     name: str
     perhaps: bool = False  # nobody knows whether there is any
+
+
+@frozen
+class KeepVolumes:
+    """The same, of what a container keeps."""
+
+    name: str

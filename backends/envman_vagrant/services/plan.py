@@ -16,7 +16,7 @@ from envman.spec.model import Service
 from envman_vagrant import view
 from envman_vagrant.services import kept, look, majors
 from envman_vagrant.services.look import Unit
-from envman_vagrant.services.operations import KeepData, Start, Stop
+from envman_vagrant.services.operations import KeepData, KeepVolumes, Start, Stop
 
 
 class Findings(Protocol):
@@ -74,17 +74,21 @@ def quiet(project: Project, findings: Findings) -> Iterator[Step]:
 
 def keeping(project: Project, findings: Findings, *, known: bool) -> Iterator[Step]:
     """What has to be brought out of a machine before it goes, where it is known what is in it, and where it is not."""
-    names = [name for name, unit in findings.units.items() if unit.wrote] if known else may_keep(project)
-    for name in names:
-        operation = KeepData(name=name, perhaps=not known)
-        yield Step(name=name, title=f"keep the data of {name}", reason="the machine goes", operation=operation)
+    perhaps = may_keep(project)
+    names = [name for name, unit in findings.units.items() if unit.wrote] if known else perhaps
+    boxed = [name for name, unit in findings.units.items() if unit.has_volumes] if known else perhaps
+    operations: list[KeepData | KeepVolumes] = [KeepData(name=name, perhaps=not known) for name in names]
+    for operation in [*operations, *(KeepVolumes(name=name) for name in boxed)]:
+        title = f"keep the data of {operation.name}"
+        yield Step(name=operation.name, title=title, reason="the machine goes", operation=operation)
 
 
 def may_keep(project: Project) -> list[str]:
     """The services that may have data in a machine, whatever the spec says by now: those that have a port here."""
     before = project.memory.get("ports")
     names = before if isinstance(before, dict) else {}
-    return [name.removeprefix(facts.port_name("")) for name in names if name.startswith(facts.port_name(""))]
+    served = [name.removeprefix(facts.port_name("")) for name in names if name.startswith(facts.port_name(""))]
+    return list(dict.fromkeys([*served, *(name for name, one in project.spec.services.items() if one.image)]))
 
 
 def made_from(project: Project, name: str) -> str:

@@ -10,8 +10,8 @@ from envman.errors import StepFailed
 from envman.problem import Problem
 from envman.services import catalogue, facts, knock, probe
 from envman.spec.model import Service
-from envman_vagrant import guest
-from envman_vagrant.services import asking, inner, layout, look
+from envman_vagrant import guest, view
+from envman_vagrant.services import asking, boxed, inner, layout, look
 from envman_vagrant.services.look import Unit
 
 _FIRST_POLL, _LAST_POLL = 0.02, 0.25
@@ -44,7 +44,9 @@ def wait(name: str, job: Job) -> None:
             return
         # One that systemd is about to start again has not lived either.
         if found.has_ended or found.restarts > before or (found.active == "inactive" and now - began > _BEGINS):
-            raise _not_ready(name, f"it ended with {found.code}", job)
+            raise _not_ready(
+                name, f"it ended with {found.code}" if found.has_ended else "it ended, and began again", job
+            )
         if found.runs:
             lives = now if lives is None else lives
             answer = _not_yet(name, service, job, now - lives)
@@ -65,10 +67,15 @@ def _not_yet(name: str, service: Service, job: Job, lived: float) -> str | None:
     if health and health.http:
         return probe.http(address, health.http)
     if health and health.exec:
-        argv, env, cwd = inner.entered(job, health.exec)
+        if service.image:  # it knows nothing of the project: there it runs where the server does
+            argv, env, cwd = boxed.probe(name, health.exec.argv(), job)
+        else:
+            argv, env, cwd = inner.entered(job, health.exec)
         done = process.capture(argv, env=env, cwd=cwd, limit=max(health.timeout - lived, 0.1))
         return None if done.code == 0 else done.last_lines(2) or f"the probe ended with {done.code}"
     recipe = catalogue.of(job.project.spec, name)
+    if service.image:
+        return boxed.lives(name, view.port_of_image(service), job)
     if recipe is None and service.port is None:
         return None if lived > _SETTLED else "it has just begun"
     return knock.ask(recipe.native.probe if recipe else "tcp", address, known)

@@ -5,26 +5,21 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
-import envman_templates
 from envman import versions
 from envman.backend import Job
 from envman.dependencies import uv
 from envman.errors import EngineMissing, StepFailed
 from envman.files import digest
 from envman.frozen import frozen
-from envman.network import indexes, proxies
 from envman.problem import Problem
 from envman.services.recipe import debian, filled, same_major
 from envman.spec.model import Service
 from envman.spec.recipe import Recipe, Wheel
-from envman_vagrant import connection, environment, guest, naming
-from envman_vagrant.services import asking, layout
+from envman_vagrant import environment, guest, naming
+from envman_vagrant.services import apt, asking, layout
 
 _VERSION = re.compile(r"\d+(?:\.\d+)*")
-_PACKAGES = Path(str(envman_templates.__file__)).parent / "vagrant" / "packages.sh"
-_NOT_THERE = 4  # what that script ends with when no such version is to be had
 
 
 @frozen
@@ -176,13 +171,7 @@ def known(server: Server, data: str, run: str) -> dict[str, str]:
 
 def _install(recipe: Recipe, version: str, job: Job) -> bool:
     """One of Debian's packages, whose own units never run; whether one is to be had in that version."""
-    told = f"packages={shlex.quote(' '.join(debian(recipe, version)))}\nasked={shlex.quote(version)}\n"
-    job.line.progress(f"looking for {packages(recipe, version)}")
-    with connection.reaching(job, indexes.ports_here(proxies.given(job.environ).values())):
-        done = guest.attempt(job, told + _PACKAGES.read_text(encoding="utf-8"))
-    if done.code not in (0, _NOT_THERE):
-        raise guest.failed(job, done, f"could not install {recipe.title}")
-    return done.code == 0
+    return apt.install(job, debian(recipe, version), recipe.title, version=version)
 
 
 def _fetch(recipe: Recipe, wheel: Wheel, job: Job) -> None:

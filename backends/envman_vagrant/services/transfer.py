@@ -20,7 +20,7 @@ def pull(folder: str, target: Path, job: Job, what: str) -> None:
     packed = target.with_name(f".{target.name}.tar")
     command = f"sudo -n tar -C {above} -cf - {name}"
     try:
-        _piped(command, job, what, target=packed)
+        piped(command, job, what, target=packed)
         archives.unpack(_pieces(packed), target)
     finally:
         packed.unlink(missing_ok=True)
@@ -35,7 +35,7 @@ def push(source: Path, folder: str, job: Job, what: str) -> None:
         with packed.open("wb") as stream:
             for piece in archives.packed(source, _NOBODY):
                 stream.write(piece)
-        _piped(command, job, what, source=packed)
+        piped(command, job, what, source=packed)
     finally:
         packed.unlink(missing_ok=True)
 
@@ -46,7 +46,8 @@ def _pieces(file: Path) -> Iterator[bytes]:
             yield piece
 
 
-def _piped(command: str, job: Job, what: str, *, source: Path | None = None, target: Path | None = None) -> None:
+def piped(command: str, job: Job, what: str, *, source: Path | None = None, target: Path | None = None) -> None:
+    """A command of the machine reads a file of this machine, or writes one."""
     words = ssh.words(guest.place(job.project), ssh.HOST, command)
     done = process.piped(words, env=ssh.variables(job.environ), cwd="/", source=source, target=target)
     if done.code:

@@ -25,6 +25,9 @@ class Unit:
     stop: str = "TERM"
     patience: int = 10  # seconds between that signal and the last
     umask: str = "0022"
+    engine: str = ""  # the unit that it needs to be there until it has ended
+    ends: str = ""  # a command that ends it, before any signal
+    ended: str = ""  # one that clears away what is left of it
 
 
 def of(name: str, service: Service, title: str, user: str) -> Unit:
@@ -42,7 +45,9 @@ def of(name: str, service: Service, title: str, user: str) -> Unit:
 
 def text(unit: Unit) -> str:
     """The unit's file. No word of it comes from a command or a variable: there is nothing to quote but the title."""
-    after = " ".join(["network.target", *(layout.unit(name) for name in unit.after)])
+    after = " ".join(["network.target", *filter(None, [unit.engine]), *(layout.unit(name) for name in unit.after)])
+    ends = f"ExecStop=-{unit.ends}\n" if unit.ends else ""
+    ended = f"ExecStopPost=-{unit.ended}\n" if unit.ended else ""
     stays = "RemainAfterExit=yes\n" if unit.may_end else ""  # so that having ended well is told from not having run
     return f"""\
 # Written by envman.
@@ -57,7 +62,7 @@ Type={"oneshot" if unit.once else "exec"}
 User={unit.user}
 UMask={unit.umask}
 ExecStart=/bin/sh {layout.of(unit.name).start}
-{stays}Restart={_RESTARTS[unit.restart]}
+{ends}{ended}{stays}Restart={_RESTARTS[unit.restart]}
 RestartSec={_PAUSE}
 KillMode=mixed
 KillSignal=SIG{unit.stop}

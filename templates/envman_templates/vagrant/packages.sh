@@ -1,5 +1,6 @@
 # Brings the package of a server; what it would run by itself never runs. Carried out as root; told by variables:
-# packages (of which one will do), asked (the major version). Ends with 4 where no such version is to be had.
+# packages (of which one will do), asked (the major version, or nothing), also (what comes along where the system has it).
+# Ends with 4 where no such version is to be had.
 export DEBIAN_FRONTEND=noninteractive
 command -v apt-get >/dev/null || exit 4
 apt() { apt-get -o DPkg::Lock::Timeout=180 -o Acquire::Languages=none -o Dpkg::Use-Pty=0 -qq "$@"; }
@@ -9,8 +10,10 @@ right() {
   for package; do
     version=$(candidate "$package")
     version=${version#*:}
-    case ${version%%[-+~]*} in
-    "$asked" | "$asked".*) return 0 ;;
+    case $version:${version%%[-+~]*} in
+    : | "(none)":*) ;;
+    *:"$asked" | *:"$asked".*) return 0 ;;
+    *) [ "$asked" ] || return 0 ;;
     esac
   done
   return 1
@@ -21,7 +24,7 @@ install -d -m 755 /run/envman
 exec 9>/run/envman/.packages.lock
 flock 9
 # shellcheck disable=SC2086 # words on purpose
-if ! right $packages; then
+if [ "$also" ] || ! right $packages; then # lists that lack the one may lack the others
   apt update || echo "the lists of packages could not be brought up to date" >&2
   right $packages || exit 4
 fi
@@ -43,11 +46,16 @@ chmod 755 "$policy"
 mkdir -p "$clusters"
 echo "create_main_cluster = false" > "$clusters/envman.conf"
 before=$(enabled)
+extras=
+for one in $also; do
+  case $(candidate "$one") in '' | "(none)") ;; *) extras="$extras $one" ;; esac
+done
 echo "installing $package"
-if ! apt install --yes --no-install-recommends "$package"; then
+# shellcheck disable=SC2086
+if ! apt install --yes --no-install-recommends "$package" $extras; then
   # The lists may name files that are not there any more.
   apt update
-  apt install --yes --no-install-recommends "$package"
+  apt install --yes --no-install-recommends "$package" $extras
 fi
 for one in $(enabled); do
   case "
