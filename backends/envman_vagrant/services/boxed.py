@@ -45,7 +45,7 @@ def script(name: str, service: Service, job: Job) -> str:
         units.of(name, service, title, "root"),
         engine="docker.service",
         patience=_PATIENCE * 2,
-        ends=f"docker stop --time {_PATIENCE} {box(name)}",
+        ends=f"docker stop -t {_PATIENCE} {box(name)}",
         ended=f"docker rm --force {box(name)}",
     )
     return "".join(

@@ -74,11 +74,11 @@ def _not_yet(name: str, service: Service, job: Job, lived: float) -> str | None:
         done = process.capture(argv, env=env, cwd=cwd, limit=max(health.timeout - lived, 0.1))
         return None if done.code == 0 else done.last_lines(2) or f"the probe ended with {done.code}"
     recipe = catalogue.of(job.project.spec, name)
-    if service.image:
-        return boxed.lives(name, view.port_of_image(service), job)
+    why = boxed.lives(name, view.port_of_image(service), job) if service.image else None
     if recipe is None and service.port is None:
-        return None if lived > _SETTLED else "it has just begun"
-    return knock.ask(recipe.native.probe if recipe else "tcp", address, known)
+        settled = bool(service.image) or lived > _SETTLED
+        return why or (None if settled else "it has just begun")
+    return why or knock.ask(recipe.native.probe if recipe else "tcp", address, known)
 
 
 def _not_ready(name: str, why: str, job: Job) -> StepFailed:
