@@ -60,8 +60,8 @@ def main() -> None:
         told = [asdict(figure) for figure in figures]
         results[name] = {"date": time.strftime("%Y-%m-%d"), "machine": machine(), "figures": told}
         print(f"{name}\n" + "\n".join(map(_line, figures)), flush=True)
-    _RESULTS.parent.mkdir(exist_ok=True)
-    _RESULTS.write_text(json.dumps({"rows": results}, indent=1) + "\n", encoding="utf-8")
+        _RESULTS.parent.mkdir(exist_ok=True)  # row by row: all of them take an hour, and may be interrupted
+        _RESULTS.write_text(json.dumps({"rows": results}, indent=1) + "\n", encoding="utf-8")
     if arguments.write:
         report.write({"rows": results}, {name: list(group) for name, group in _GROUPS.items()})
 

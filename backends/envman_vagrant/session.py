@@ -18,6 +18,7 @@ _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, sign
 _OF_ONE = (signal.SIGUSR1, signal.SIGUSR2)  # the others are for the command and all that it has started
 _LOST = 255  # what ssh ends with when it fails itself; a command may do the same
 _FAILED = 125
+_ASKED = 10.0  # seconds for whoever holds the connection to answer
 _UNKNOWN = b"read from master failed"  # ssh says so of a connection that ended with the command on its way
 _STDERR = 2
 _LONGEST = 100_000  # letters of one variable: kernels allow 128 KiB
@@ -178,10 +179,17 @@ class Session:
         os.waitpid(child, 0)
 
     def _meant(self, code: int) -> int:
-        if code == _LOST and not ssh.is_open(self._place):
+        if code == _LOST and not self._is_held():
             os.write(_STDERR, b"the connection to the machine was lost; what ran there may go on: envman status\n")
             return _FAILED
         return code if code >= 0 else 128 - code
+
+    def _is_held(self) -> bool:
+        # Whoever ends lets go of our connection first, and a moment later of the socket that others find him by: he has
+        # to answer, too.
+        if not ssh.is_open(self._place):
+            return False
+        return process.capture(ssh.words(self._place, "-O", "check", ssh.HOST), env=self._own, limit=_ASKED).code == 0
 
 
 def _units(place: Mapping[str, str]) -> str:

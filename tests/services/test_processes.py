@@ -211,7 +211,7 @@ class TestReady:
         assert site.pid("one") == one
 
     def test_one_of_a_wave_that_fails_ends_the_others_that_had_begun(self, site: Shop) -> None:
-        site.describe('[services.bad]\nrun = "sleep 0.2; exit 4"\n' + _service("one", 30) + _variables("one"))
+        site.describe('[services.bad]\nrun = "exit 4"\n' + _service("one", 30) + _variables("one"))
         assert "bad is not ready" in self._fails(site)
 
     def test_a_secret_that_it_says_is_masked_in_the_message(self, site: Shop) -> None:
