@@ -102,11 +102,12 @@ def _ratios(
 ) -> Iterator[tuple[str, float, float | None]]:
     for names in groups.values():
         for name in names:
-            figures = measured.get(name, {}).get("figures", ())
-            ours = figures[0]["name"] if figures else ""
-            for figure in figures:
+            ours = ""
+            for figure in measured.get(name, {}).get("figures", ()):
                 if figure["ratio"]:
                     yield f"{ours} / {figure['name']}", figure["ratio"], figure["bar"]
+                else:  # the others are compared with the last that stood alone
+                    ours = figure["name"]
 
 
 def _chart(rows: Sequence[tuple[str, float, float | None]]) -> str:

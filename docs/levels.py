@@ -26,6 +26,7 @@ _ROWS = {
     "disk": ("disk", ""),
     "memory": ("memory at rest", ""),
 }
+_TITLE = "What each level costs one project: a Flask application with PostgreSQL"
 _LEFT, _WIDTH, _RIGHT = 200, 400, 160  # points: labels, the longest bar, figures
 _BAR, _GAP, _TOP = 18, 18, 44
 _STYLE = """\
@@ -53,7 +54,7 @@ def _measured(place: Path) -> dict[str, Any]:
     subprocess.run(["envman", "init", "--starter", "shop"], cwd=shop, env=env, check=True, stdout=subprocess.DEVNULL)
     # Which box this machine has is one person's affair.
     (shop / "envman.local.toml").write_text(os.environ.get("ENVMAN_LOCAL", ""), encoding="utf-8")
-    words = ["envman", "compare", "--measure", "--json"]
+    words = ["envman", "compare", "--measure", "--json", *sys.argv[1:]]
     done = subprocess.run(words, cwd=shop, env=env, stdout=subprocess.PIPE, text=True, check=True)
     result: dict[str, Any] = json.loads(done.stdout)["result"]
     return result
@@ -72,15 +73,10 @@ def drawn(found: Mapping[str, Any]) -> str:
     head = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} aria-label="What each level costs the starter shop">',
         _STYLE,
-        f'<text x="0" y="18">{escape(_title(found))}</text>',
+        f'<text x="0" y="18">{_TITLE}</text>',
         f'<text class="quiet" x="0" y="{height - 6}">{escape(said)}</text>',
     ]
     return "\n".join([*head, *lines, "</svg>", ""])
-
-
-def _title(found: Mapping[str, Any]) -> str:
-    same = "the same packages everywhere" if found["packages_identical"] else "the packages differ"
-    return f"One spec on each level: a Flask application with PostgreSQL, {same}"
 
 
 def _lines(rows: Sequence[str], measured: Mapping[str, Any]) -> Iterator[str]:

@@ -21,7 +21,6 @@ def document(**measured: dict[str, Any] | None) -> dict[str, Any]:
         "date": "2026-11-28 09:00",
         "machine": {"cores": 2, "system": "Debian <12>"},
         "rounds": 3,
-        "packages_identical": True,
         "backends": {name: {"measured": {"figures": one} if one else None} for name, one in measured.items()},
     }
 
