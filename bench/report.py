@@ -30,7 +30,7 @@ stays here until it is met. `make bench` measures again and writes this page.
 
 """
 # The chart: a row for each ratio, on a scale of powers of ten.
-_LEFT, _WIDTH, _ROW, _TOP = 330, 420, 22, 40
+_LEFT, _WIDTH, _ROW, _TOP = 430, 380, 22, 40
 _LOWEST, _HIGHEST = 0.02, 4.0
 _STYLE = """\
 <style>
@@ -125,7 +125,7 @@ def _chart(rows: Sequence[tuple[str, float, float | None]]) -> str:
         lines.append(f'<text x="{_at(mark)}" y="{height - 8}" text-anchor="middle">{mark:g}</text>')
     for number, (name, ratio, goal) in enumerate(rows):
         y = _TOP + _ROW * number
-        label = escape(name if len(name) <= 52 else f"{name[:51]}…")
+        label = escape(name if len(name) <= 64 else f"{name[:63]}…")
         lines.append(f'<text x="{_LEFT - 8}" y="{y + 11}" text-anchor="end">{label}</text>')
         lines.append(f'<rect class="bar" x="{_LEFT}" y="{y}" width="{max(_at(ratio) - _LEFT, 1)}" height="14"/>')
         lines.append(f'<text x="{_LEFT + _WIDTH + 50}" y="{y + 11}" text-anchor="end">{ratio:.2f}</text>')
