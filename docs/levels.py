@@ -69,6 +69,7 @@ def drawn(found: Mapping[str, Any]) -> str:
     total = _LEFT + _WIDTH + _RIGHT
     machine = found["machine"]
     said = f"Medians of {found['rounds']} rounds, {found['date'][:10]}: {machine['cores']} cores, {machine['system']}"
+    said += "" if found["packages_identical"] else "; the packages were not the same on all levels"
     size = f'viewBox="0 0 {total} {height}" width="{total}" height="{height}" role="img"'
     head = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} aria-label="What each level costs the starter shop">',

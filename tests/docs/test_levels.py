@@ -21,6 +21,7 @@ def document(**measured: dict[str, Any] | None) -> dict[str, Any]:
         "date": "2026-11-28 09:00",
         "machine": {"cores": 2, "system": "Debian <12>"},
         "rounds": 3,
+        "packages_identical": True,
         "backends": {name: {"measured": {"figures": one} if one else None} for name, one in measured.items()},
     }
 
@@ -40,6 +41,12 @@ def test_every_row_has_a_scale_of_its_own_from_nothing() -> None:
     assert bars(picture) == {"venv": [100.0, 200.0], "docker": [400.0, 400.0]}
     texts = " ".join(re.findall(r">([^<]+)<", picture))
     assert all(word in texts for word in ("4.00 s", "50 MB", "100 MB", "3 rounds, 2026-11-28", "Debian &lt;12&gt;"))
+
+
+def test_other_packages_are_told() -> None:
+    found = document(venv={"run_true": figure(1.0)})
+    assert "not the same on all levels" not in levels.drawn(found)
+    assert "not the same on all levels" in levels.drawn({**found, "packages_identical": False})
 
 
 @pytest.mark.parametrize("missing", ["memory", "task"])
