@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.docker import conftest as containers
-from tests.support.calls import ENVMAN, HOLDER, LISTENER, listening, run, sized, started
+from tests.support.calls import ENVMAN, HOLDER, LISTENER, WAITER, listening, run, sized, started
 from tests.support.containers import processes, until
 from tests.support.index import Index
 from tests.support.machines import Machine
@@ -33,7 +33,7 @@ def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     level = containers if request.param == "docker" else machines
     with level.made(tmp_path_factory.mktemp("session"), index) as made:
         made.up()
-        made.write({"listen.py": LISTENER, "deep/er/still/file.txt": "found\n"})
+        made.write({"listen.py": LISTENER, "wait.py": WAITER, "deep/er/still/file.txt": "found\n"})
         yield made
 
 
@@ -182,7 +182,7 @@ class TestSignals:
     def test_all_that_it_started_hears_it(self, shop: Scratch, number: signal.Signals) -> None:
         # What a shell puts into the background ignores an interrupt, here as on this machine.
         behind = "sleep 60 &" if number in (signal.SIGTERM, signal.SIGHUP) else ""
-        with started(shop, "sh", "-c", f"{behind} echo ready; sleep 60; true") as call:
+        with started(shop, "sh", "-c", f"{behind} python wait.py; true") as call:
             listening(call)
             call.send_signal(number)
             assert call.wait(timeout=10) == 128 + number
@@ -235,7 +235,7 @@ class TestTerminal:
 
     @pytest.mark.parametrize(("key", "code"), [("\x03", 130), ("\x1c", 131)])
     def test_keys_that_interrupt(self, shop: Scratch, key: str, code: int) -> None:
-        terminal = self._typing(shop, "sh", "-c", "echo ready; sleep 60; true")
+        terminal = self._typing(shop, "sh", "-c", "python wait.py; true")
         terminal.wait_for("ready")
         terminal.type(key)
         assert terminal.close() == code

@@ -27,6 +27,14 @@ for name in ("INT", "TERM", "HUP", "USR1"):
 print("ready", flush=True)
 time.sleep(60)
 """
+# One that ends as the kernel has it end. Not a shell's own child: dash forgets an interrupt that comes while it starts
+# one.
+WAITER = """\
+import signal, time
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+print("ready", flush=True)
+time.sleep(60)
+"""
 # A program of this machine that takes the terminal for its session, and becomes another one.
 HOLDER = """\
 import fcntl, os, sys, termios
