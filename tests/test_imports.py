@@ -138,7 +138,7 @@ def test_the_hot_path_in_a_container_asks_the_engine_and_loads_little_more(scrat
     engines.needs("docker")
     scratch.write({"envman.toml": 'backend = "docker"\n[tasks]\nt = ["true"]\n', "requirements.txt": "alpha\n"})
     try:
-        scratch.up()
+        assert not {"docker", "requests"} & _loaded(scratch, "up")  # the SDK is for streams
         for words, more in ((("up",), DOCKER_ALIVE), (("run", "true"), DOCKER_RUN), (("run", "t"), DOCKER_RUN)):
             loaded = _loaded(scratch, *words)
             assert _own(loaded) - {"envman.__main__"} == HOT | more

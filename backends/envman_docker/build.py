@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from envman.backend import Job
+from envman.errors import StepFailed
 from envman.files import content
 from envman.network import indexes, proxies
-from envman_docker import commands, engine, image, naming, options
+from envman_docker import commands, image, naming, options
+from envman_docker.asking import Asking
 from envman_docker.locking import locks_of
 from envman_docker.operations import BuildBase, BuildImage
 
@@ -61,7 +63,7 @@ def _newest(words: Sequence[str], job: Job, what: str, *, pull: bool) -> None:
 
 
 def _labels(job: Job, inputs: str = "") -> list[str]:
-    words = ["--label", f"{naming.PROJECT}={naming.identity(job.project)}"]
+    words = ["--label", naming.mine(job.project)]
     return [*words, "--label", f"{naming.INPUTS}={inputs}"] if inputs else words
 
 
@@ -87,18 +89,15 @@ def _texts(folder: Path) -> Iterator[Path]:
 
 
 def _id_of_base(job: Job) -> str:
-    with engine.api(job.environ) as asked:
-        return str(asked.inspect_image(naming.base_image(job.project))["Id"])
+    found = Asking(job.environ).image(naming.base_image(job.project))
+    return str(found["Id"]) if found else ""
 
 
 def discard_old(job: Job) -> None:
     """Remove what our images were before, as far as no container is made from it any more."""
-    from docker.errors import APIError
-
-    mine = {"label": [f"{naming.PROJECT}={naming.identity(job.project)}"], "dangling": True}
-    with engine.api(job.environ) as asked:
-        for one in asked.images(filters=mine):
-            try:
-                asked.remove_image(one["Id"])
-            except APIError as error:
-                job.log(f"an old image stays: {error.explanation}")
+    asked = Asking(job.environ)
+    for one in asked.images(label=naming.mine(job.project), dangling="true"):
+        try:
+            asked.remove_image(one["Id"])
+        except StepFailed as error:
+            job.log(f"an old image stays: {error}")

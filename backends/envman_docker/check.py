@@ -23,8 +23,8 @@ def facts(environ: Mapping[str, str]) -> Sequence[str]:
     """The engine and its tools, each with its version and who led us to it."""
     try:
         found = engine.find(environ)
-        with engine.api(environ) as asked:
-            told = asked.version()
+        with engine.sdk(environ) as client:
+            told = client.version()
     except (EnvmanError, OSError):
         return []
     env = engine.variables(environ, found)

@@ -38,6 +38,7 @@ def attempt(job: Job, words: Sequence[str]) -> process.Completed:
     found = engine.find(job.environ)
     env = engine.variables(job.environ, found) | proxies.given(job.environ)
     env["BUILDX_NO_DEFAULT_ATTESTATIONS"] = "1"  # they would make another image of the same content
+    env["BUILDX_BUILDER"] = "default"  # the engine's own, as docker build has it
 
     def on_line(line: str) -> None:
         job.line.progress(job.masker.mask(line))
@@ -45,9 +46,18 @@ def attempt(job: Job, words: Sequence[str]) -> process.Completed:
 
     job.log(f"$ docker {' '.join(words)}")
     try:
-        return process.stream(["docker", *words], env=env, cwd=str(job.project.root), on_line=on_line)
+        return process.stream(_argv(words, job.environ), env=env, cwd=str(job.project.root), on_line=on_line)
     except FileNotFoundError:
         raise EngineMissing(engine.missing(job.environ)) from None
+
+
+def _argv(words: Sequence[str], environ: Mapping[str, str]) -> list[str]:
+    # A part of its own is called without docker in front, which asks all its parts what they are first.
+    part = {"build": "docker-buildx", "compose": "docker-compose"}.get(words[0])
+    program = engine.plugin(part, environ) if part else None
+    if program is None:
+        return ["docker", *words]
+    return [program, *(words if words[0] == "build" else words[1:])]
 
 
 def failed(job: Job, done: process.Completed, what: str) -> StepFailed:

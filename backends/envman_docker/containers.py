@@ -10,7 +10,8 @@ from envman import handed, identity, inside
 from envman.backend import Job
 from envman.files import content, write_staged
 from envman.services import facts
-from envman_docker import commands, compose, engine, image, mounts, naming, options, ready, stack, stale, taken, view
+from envman_docker import commands, compose, image, mounts, naming, options, ready, stack, stale, taken, view
+from envman_docker.asking import Asking
 from envman_docker.data import volumes
 from envman_docker.data.held import Held, fill, of
 from envman_docker.locking import make_cache
@@ -87,10 +88,11 @@ def _write_in_place(target: Path, value: str) -> None:
 
 def _declared(job: Job, name: str, reference: str) -> dict[str, str]:
     """The folders that an image says it keeps data in, each with a volume that has a name."""
-    with engine.api(job.environ) as asked:
-        if not asked.images(name=reference):
-            commands.run(job, ["pull", "--quiet", reference], f"could not fetch {reference}")
-        told = asked.inspect_image(reference)
+    asked = Asking(job.environ)
+    told = asked.image(reference)
+    if told is None:
+        commands.run(job, ["pull", "--quiet", reference], f"could not fetch {reference}")
+        told = asked.image(reference) or {}
     found = sorted(told.get("Config", {}).get("Volumes") or {})
     # By the folder, not by a number: a later version of the image may declare others.
     return {"-".join((name, *re.findall(r"[\w.]+", target, re.ASCII))): target for target in found}
@@ -111,30 +113,25 @@ def _variables(job: Job) -> str:
 
 def _unpause(names: Sequence[str], job: Job) -> None:
     # Compose cannot begin what is paused, and a stop would wait for it in vain.
-    with engine.api(job.environ) as asked:
-        for one in asked.containers(filters={"label": _mine(job), "status": "paused"}):
-            if one["Labels"].get(naming.SERVICE) in names:
-                asked.unpause(one["Id"])
+    asked = Asking(job.environ)
+    for one in asked.containers(label=naming.mine(job.project), status="paused"):
+        if one["Labels"].get(naming.SERVICE) in names:
+            asked.unpause(one["Id"])
 
 
 def _join(job: Job) -> None:
+    asked = Asking(job.environ)
     for name in options.of(job.project.spec).join:
-        with engine.api(job.environ) as asked:
-            # The engine finds what the name is a part of, too.
-            if name not in [one["Name"] for one in asked.networks(names=[name])]:
-                asked.create_network(name, labels={"dev.envman.shared": "1"})
+        if name not in [one["Name"] for one in asked.networks(name=name)]:
+            asked.make_network(name, {"dev.envman.shared": "1"})
 
 
 def stop(operation: StopContainers, job: Job) -> str | None:
     _unpause(operation.names, job)
-    with engine.api(job.environ) as asked:
-        for name in operation.names:
-            for one in asked.containers(all=True, filters={"label": [*_mine(job), f"{naming.SERVICE}={name}"]}):
-                asked.stop(one["Id"], timeout=_PATIENCE)
-                if operation.forgotten:
-                    asked.remove_container(one["Id"], v=True)
+    asked = Asking(job.environ)
+    for name in operation.names:
+        for one in asked.containers(label=naming.of_service(job.project, name)):
+            asked.stop(one["Id"], _PATIENCE)
+            if operation.forgotten:
+                asked.remove_container(one["Id"], volumes=True)
     return f"{', '.join(operation.names)} is stopped"
-
-
-def _mine(job: Job) -> list[str]:
-    return [f"{naming.PROJECT}={naming.identity(job.project)}"]

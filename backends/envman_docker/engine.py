@@ -112,9 +112,9 @@ def missing(environ: Mapping[str, str]) -> list[Problem]:
     if program is None:
         found.append(Problem(message="the docker command is not on this machine", hint=_how_to_get("docker-cli")))
     else:
-        for plugin, package in (("docker-compose", "docker-compose"), ("docker-buildx", "docker-buildx")):
-            if not _has_plugin(plugin, environ):
-                message = f"the docker command has no {plugin.removeprefix('docker-')}"
+        for part, package in (("docker-compose", "docker-compose"), ("docker-buildx", "docker-buildx")):
+            if plugin(part, environ) is None:
+                message = f"the docker command has no {part.removeprefix('docker-')}"
                 found.append(Problem(message=message, hint=_how_to_get(package)))
     try:
         engine = find(environ)
@@ -127,7 +127,7 @@ def missing(environ: Mapping[str, str]) -> list[Problem]:
         return [*found, Problem(message=message, hint=hint)]
     except (OSError, ValueError):
         by = "" if engine.said_by == _USUAL else f" ({engine.said_by})"
-        return [*found, Problem(message=f"no engine answers at {engine.address}{by}", hint=_how_to_start())]
+        return [*found, silent(engine.address, by)]
     if b"Podman Engine" in answer:  # its answers are Docker's, but for the builds: tried with 4.3
         message = f"the engine at {engine.address} is Podman, which has no BuildKit to build images with"
         found.append(Problem(message=message, hint=_how_to_get("docker.io")))
@@ -136,18 +136,17 @@ def missing(environ: Mapping[str, str]) -> list[Problem]:
     return found
 
 
-def _has_plugin(name: str, environ: Mapping[str, str]) -> bool:
+def plugin(name: str, environ: Mapping[str, str]) -> str | None:
+    """The program of a part of the docker command that comes on its own, where the command itself looks for it."""
     own = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME") or Path.home()) / ".docker")
-    folders = [
-        own,
-        *map(Path, _PLUGINS),
-        Path("/opt/homebrew/lib/docker"),
-        Path("/Applications/Docker.app/Contents/Resources"),
-    ]
-    places = [folder / "cli-plugins" for folder in folders]
     more = _settings(own).get("cliPluginsExtraDirs")
+    places = [own / "cli-plugins"]
     places += [Path(str(one)) for one in more] if isinstance(more, list) else []
-    return any(os.access(place / name, os.X_OK) for place in places)
+    places += [
+        Path(folder) / "cli-plugins"
+        for folder in (*_PLUGINS, "/opt/homebrew/lib/docker", "/Applications/Docker.app/Contents/Resources")
+    ]
+    return next((str(place / name) for place in places if os.access(place / name, os.X_OK)), None)
 
 
 def _how_to_get(package: str) -> str:
@@ -160,9 +159,14 @@ def _how_to_start() -> str:
     return "start it: Docker Desktop, or sudo systemctl start docker"
 
 
+def silent(address: str, by: str = "") -> Problem:
+    """What is said of an engine that does not answer."""
+    return Problem(message=f"no engine answers at {address}{by}", hint=_how_to_start())
+
+
 @contextmanager
-def api(environ: Mapping[str, str]) -> Iterator[Any]:
-    """The engine's whole interface, off the hot path; raises EngineMissing when it goes away."""
+def sdk(environ: Mapping[str, str]) -> Iterator[Any]:
+    """The engine's whole interface, for its streams; raises EngineMissing when it goes away."""
     import docker
     from docker.errors import APIError, DockerException
     from requests.exceptions import RequestException
@@ -177,7 +181,7 @@ def api(environ: Mapping[str, str]) -> Iterator[Any]:
     except APIError as error:
         raise StepFailed(f"the engine says: {error.explanation or error}") from error
     except (DockerException, RequestException) as error:
-        raise EngineMissing(Problem(message=f"no engine answers at {address}", hint=_how_to_start())) from error
+        raise EngineMissing(silent(address)) from error
 
 
 def variables(environ: Mapping[str, str], engine: Engine) -> dict[str, str]:

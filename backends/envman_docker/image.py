@@ -108,7 +108,7 @@ def write_context(project: Project, made: Recipe, locks: Sequence[Path]) -> Path
     (context / "lock").mkdir()
     for number, one in enumerate(made.certificates):
         (context / "certificates" / f"envman-{number}.crt").write_text(one, encoding="utf-8")
-    names = elsewhere.carry(project, locks, context / "lock")
+    names = elsewhere.carry(locks, context / "lock")
     program = host_uv()
     if program is not None:
         # Not a link: whoever works inside may write to the project's folder, and this machine's own uv would change.

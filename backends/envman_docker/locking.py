@@ -13,7 +13,8 @@ from envman.dependencies import resolve
 from envman.files import content
 from envman.frozen import replace
 from envman.network import indexes, proxies
-from envman_docker import commands, engine, image, naming
+from envman_docker import commands, image, naming
+from envman_docker.asking import Asking
 from envman_docker.operations import ResolveInside
 
 
@@ -53,7 +54,7 @@ def in_container(
             mounts.append(commands.fields("readonly", type="bind", source=str(program), target=image.UV))
         ready = [
             "run", "--rm", "--init", "--user", f"{made.uid}:{made.gid}",
-            "--label", f"{naming.PROJECT}={naming.identity(job.project)}",
+            "--label", naming.mine(job.project),
             *(word for mount in mounts for word in ("--mount", mount)),
             *(["--network", "host"] if on_host else []), *words,
             "sh", "-c", 'set -a; . /run/secrets/index; set +a; exec "$@"', "sh", *argv,
@@ -85,8 +86,7 @@ def cache_name(job: Job) -> str:
 
 def make_cache(job: Job) -> None:
     """See to it that the volume is there; the first container to use it makes it the user's."""
-    with engine.api(job.environ) as asked:
-        asked.create_volume(cache_name(job), labels={"dev.envman.cache": "1"})
+    Asking(job.environ).make_volume(cache_name(job), {"dev.envman.cache": "1"})
 
 
 def resolved(operation: ResolveInside, job: Job) -> str | None:

@@ -21,6 +21,16 @@ def identity(project: Project) -> str:
     return project.identity.id if project.identity else "new"
 
 
+def mine(project: Project) -> str:
+    """The label of all that is the project's."""
+    return f"{PROJECT}={identity(project)}"
+
+
+def of_service(project: Project, name: str) -> tuple[str, str]:
+    """The labels of all that is a service's."""
+    return mine(project), f"{SERVICE}={name}"
+
+
 def stack(project: Project) -> str:
     """The name of the compose project: readable, and nobody else's. A project that is renamed keeps its first."""
     known = project.memory.get(STACK)

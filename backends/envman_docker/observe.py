@@ -13,6 +13,7 @@ from envman.frozen import field, frozen, replace
 from envman.project import Project
 from envman.services import catalogue, facts
 from envman_docker import engine, image, naming, options, own, stack, taken, view
+from envman_docker.asking import Asking
 from envman_docker.data import volumes
 from envman_docker.data.notes import Note
 from envman_docker.stack import Part
@@ -87,8 +88,7 @@ def observe(project: Project, environ: Mapping[str, str]) -> Observed:
     """What is there now; raises EngineMissing where the engine cannot be asked."""
     recipe = image.recipe(project, environ)
     parts = stack.parts(project, recipe) if project.identity else {}
-    with engine.api(environ) as asked:
-        findings = replace(_findings(project, asked, recipe, parts), engine=engine.find(environ).address)
+    findings = replace(_findings(project, Asking(environ), recipe, parts), engine=engine.find(environ).address)
     workspace = findings.boxes.get(naming.WORKSPACE)
     lives = workspace is not None and workspace.state == "running"
     note = findings.note if workspace is not None and findings.note.get("container") == workspace.id else {}
@@ -112,15 +112,15 @@ def observe(project: Project, environ: Mapping[str, str]) -> Observed:
     )
 
 
-def _findings(project: Project, asked: Any, recipe: image.Recipe, parts: Mapping[str, Part]) -> Findings:
+def _findings(project: Project, asked: Asking, recipe: image.Recipe, parts: Mapping[str, Part]) -> Findings:
     if project.identity is None:
         return Findings(recipe=recipe, parts=parts)
-    mine = {"label": f"{naming.PROJECT}={naming.identity(project)}"}
-    containers = asked.containers(all=True, filters=mine)
+    mine = naming.mine(project)
+    containers = asked.containers(label=mine)
     boxes = [_box(one) for one in containers]
     base, whole = (_image(asked, name) for name in (naming.base_image(project), naming.image(project)))
     found = volumes.listed(asked, project)
-    networks = [one["Name"] for one in asked.networks(filters=mine)]
+    networks = [one["Name"] for one in asked.networks(label=mine)]
     left = [f"container {one['Names'][0].lstrip('/')}" for one in containers]
     left += [f"network {name}" for name in networks]
     left += [f"image {name}" for name in _images(asked, mine)]
@@ -160,9 +160,9 @@ def _box(found: Mapping[str, Any]) -> Box:
     )
 
 
-def _looked_at(asked: Any, box: Box) -> Box:
+def _looked_at(asked: Asking, box: Box) -> Box:
     """With what only a look at the container itself tells."""
-    told = asked.inspect_container(box.id)
+    told = asked.container(box.id)
     state = told.get("State", {})
     return replace(
         box,
@@ -185,19 +185,16 @@ def _seconds(moment: str) -> int | None:
         return None
 
 
-def _image(asked: Any, name: str) -> tuple[str, str, str]:
-    from docker.errors import ImageNotFound
-
-    try:
-        told = asked.inspect_image(name)
-    except ImageNotFound:
+def _image(asked: Asking, name: str) -> tuple[str, str, str]:
+    told = asked.image(name)
+    if told is None:
         return "", "", ""
     labels = told.get("Config", {}).get("Labels") or {}
     return told["Id"], labels.get(naming.INPUTS, ""), labels.get(naming.BASE, "")
 
 
-def _images(asked: Any, mine: Mapping[str, str]) -> list[str]:
-    return [tag for one in asked.images(filters=dict(mine)) for tag in one.get("RepoTags") or [one["Id"]]]
+def _images(asked: Asking, mine: str) -> list[str]:
+    return [tag for one in asked.images(label=mine) for tag in one.get("RepoTags") or [one["Id"]]]
 
 
 def _serving(project: Project, name: str, findings: Findings) -> Serving:

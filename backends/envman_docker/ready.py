@@ -13,6 +13,7 @@ from envman.problem import Problem
 from envman.services import catalogue, facts, knock, probe
 from envman.spec.model import Service
 from envman_docker import engine, enter, naming, view
+from envman_docker.asking import Asking
 
 _FIRST_POLL, _LAST_POLL = 0.01, 0.25
 _SETTLED = 0.5  # seconds that a process without a port or a probe has to live
@@ -30,13 +31,11 @@ def box(name: str, job: Job) -> str:
 
 
 def _inspect(name: str, job: Job) -> Mapping[str, Any]:
-    with engine.api(job.environ) as asked:
-        mine = [f"{naming.PROJECT}={naming.identity(job.project)}", f"{naming.SERVICE}={name}"]
-        found = asked.containers(all=True, filters={"label": mine})
-        if not found:
-            raise StepFailed(Problem(message=f"the container {name} is gone", hint="envman up"))
-        told: Mapping[str, Any] = asked.inspect_container(found[0]["Id"])
-        return told
+    asked = Asking(job.environ)
+    found = asked.containers(label=naming.of_service(job.project, name))
+    if not found:
+        raise StepFailed(Problem(message=f"the container {name} is gone", hint="envman up"))
+    return asked.container(found[0]["Id"])
 
 
 def title(name: str, job: Job) -> str:
@@ -93,9 +92,9 @@ def _not_yet(name: str, service: Service | None, told: Mapping[str, Any], job: J
 
 
 def _not_ready(name: str, why: str, told: Mapping[str, Any], job: Job) -> StepFailed:
-    with engine.api(job.environ) as asked:
-        said = asked.logs(told["Id"], tail=_LAST_LINES).decode("utf-8", "replace").rstrip()
-        asked.stop(told["Id"], timeout=_PATIENCE)  # else the engine would start it again and again
+    with engine.sdk(job.environ) as client:
+        said = client.logs(told["Id"], tail=_LAST_LINES).decode("utf-8", "replace").rstrip()
+    Asking(job.environ).stop(told["Id"], _PATIENCE)  # else the engine would start it again and again
     message = f"{name} is not ready: {why}\n{job.masker.mask(said) or 'it said nothing'}"
     return StepFailed(Problem(message=message, hint="mend it, then: envman up", key=f"services.{name}"))
 

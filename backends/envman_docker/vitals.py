@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from envman.backend import Observed, State, Vitals
 from envman.project import Project
 from envman.services import catalogue, facts, knock, probe
-from envman_docker import engine
+from envman_docker.asking import Asking
 from envman_docker.observe import Findings
 
 
@@ -19,15 +18,16 @@ def vitals(project: Project, observed: Observed, environ: Mapping[str, str]) -> 
     running = [name for name, one in observed.services.items() if one.state is State.RUNNING and not one.why]
     if not running:
         return {}
-    with engine.api(environ) as asked, ThreadPoolExecutor(max_workers=8) as pool:
+    asked = Asking(environ)
+    with ThreadPoolExecutor(max_workers=8) as pool:
         sizes = pool.map(lambda name: _memory(asked, findings.boxes[name].id), running)
         return {
             name: Vitals(memory=size, why=_silent(project, name)) for name, size in zip(running, sizes, strict=True)
         }
 
 
-def _memory(asked: Any, box: str) -> int | None:
-    told = asked.stats(box, stream=False, one_shot=True).get("memory_stats") or {}
+def _memory(asked: Asking, box: str) -> int | None:
+    told = asked.stats(box).get("memory_stats") or {}
     used = told.get("usage")
     if used is None:
         return None

@@ -94,7 +94,7 @@ def _carry(job: Job, locks: Sequence[Path]) -> list[str]:
     staging = places.folder(job.project) / "locks"
     remove_tree(staging)
     staging.mkdir(parents=True)
-    names = elsewhere.carry(job.project, locks, staging) if locks else []
+    names = elsewhere.carry(locks, staging) if locks else []
     packed = staging.with_suffix(".tar")
     with tarfile.open(packed, "w") as archive:
         archive.add(staging, ".", filter=_nobody)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from envman import interpreters, versions
 from envman.dependencies import pylock, requirements
+from envman.errors import StepFailed
 from envman.files import digest, write_staged
+from envman.problem import Problem
 from envman.project import Project
 
 _NEWEST_FIRST = ("3.14", "3.13", "3.12", "3.11", "3.10", "3.9")
+_NOT_LINUX = re.compile(r"-(?:macosx|win|android|ios|pyodide|emscripten)[^-]*\.whl$")
 # Run by the Python there: what it is, and what is installed.
 INVENTORY = (
     "import json, platform, importlib.metadata as m;"
@@ -37,7 +42,7 @@ def python(project: Project, environ: Mapping[str, str]) -> str:
     return next(known, _NEWEST_FIRST[1])
 
 
-def carry(project: Project, locks: Sequence[Path], target: Path) -> list[str]:
+def carry(locks: Sequence[Path], target: Path) -> list[str]:
     """Copy the locks with all that they read; the names to install from."""
     texts = [file for file in locks if file.suffix != ".toml"]
     for file in locks:
@@ -58,12 +63,29 @@ def _third_party(file: Path, target: Path) -> None:
     entries = [entry for entry in pylock.packages(lock) if "directory" not in entry]
     for entry in entries:
         for artefact in _artefacts(entry):
-            if "path" in artefact:
-                name = f"files/{digest([str(artefact['path'])])[:12]}/{Path(artefact['path']).name}"
-                (target / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(file.parent / artefact["path"], target / name)
-                artefact["path"] = name
+            found = _of_this_machine(artefact, file.parent)
+            if found is None:
+                continue
+            if not found.is_file():
+                message = f"{entry['name']}: the lock names {found}, which is not there"
+                raise StepFailed(Problem(message=message, hint="bring it back, or: envman lock --upgrade"))
+            name = f"files/{digest([str(found)])[:12]}/{found.name}"
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(found, target / name)
+            artefact.pop("url", None)
+            artefact["path"] = name
     pylock.write(target / file.name, {**lock, "packages": entries})
+
+
+def _of_this_machine(artefact: Mapping[str, Any], folder: Path) -> Path | None:
+    """The file of an artefact that nobody elsewhere can fetch: one of a folder or an index on this machine."""
+    if "path" in artefact:
+        return folder / str(artefact["path"])
+    url = urlsplit(str(artefact.get("url", "")))
+    # An index has wheels for every system; what Linux cannot install is not carried there.
+    if url.scheme != "file" or _NOT_LINUX.search(url.path):
+        return None
+    return Path(unquote(url.path))
 
 
 def _artefacts(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:

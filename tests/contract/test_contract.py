@@ -10,10 +10,12 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 from tests.support.scratch import Scratch
 from tests.support.terminal import Terminal
+from tests.support.wheels import make_wheel
 
 SERVER = """\
 import http.server, os
@@ -59,6 +61,16 @@ class TestPackages:
         found = shop.installed()
         assert found["alpha"] == "2.0"
         assert "gamma" not in found
+
+    def test_a_wheel_of_a_folder_of_this_machine(self, shop: Scratch) -> None:
+        folder = shop.home / "wheels of ours"
+        folder.mkdir()
+        wheel = make_wheel(folder, "ours", "1.0")
+        entry = f'{{url = "{wheel.as_uri()}", hashes = {{sha256 = "{sha256(wheel.read_bytes()).hexdigest()}"}}}}'
+        package = f'[[packages]]\nname = "ours"\nversion = "1.0"\nwheels = [{entry}]\n'
+        shop.write({"pylock.toml": f'lock-version = "1.0"\ncreated-by = "test"\n{package}'})
+        shop.up()
+        assert shop.installed()["ours"] == "1.0"
 
     def test_the_asked_python_is_the_one_inside(self, shop: Scratch) -> None:
         wanted = f"{sys.version_info[0]}.{sys.version_info[1]}"

@@ -13,6 +13,7 @@ from envman.services import archives, catalogue, facts, holding, provide, saving
 from envman.services.holding import BROUGHT
 from envman.spec.recipe import Recipe
 from envman_docker import engine, enter, naming, ready, stack, view
+from envman_docker.asking import Asking
 from envman_docker.data import notes, volumes
 from envman_docker.data.notes import Note
 
@@ -42,8 +43,7 @@ class Held:
 
     def runs(self) -> bool:
         """Whether its container does."""
-        with engine.api(self.job.environ) as asked:
-            return str(asked.inspect_container(self._box())["State"]["Status"]) == "running"
+        return str(self._asking.container(self._box())["State"]["Status"]) == "running"
 
     def start(self) -> None:
         """Start its container, and wait until it is ready."""
@@ -53,8 +53,7 @@ class Held:
 
     def stop(self) -> None:
         """Stop its container."""
-        with engine.api(self.job.environ) as asked:
-            asked.stop(self._box(), timeout=_PATIENCE)
+        self._asking.stop(self._box(), _PATIENCE)
 
     def known(self) -> Mapping[str, str]:
         """What its tools may ask for, inside the container."""
@@ -89,8 +88,8 @@ class Held:
 
     def copy_out(self, target: Path) -> None:
         """The engine reads the files of a container that does not run."""
-        with engine.api(self.job.environ) as asked:
-            pieces, _ = asked.get_archive(self._box(), self.known()["data"])
+        with engine.sdk(self.job.environ) as client:
+            pieces, _ = client.get_archive(self._box(), self.known()["data"])
             archives.unpack(pieces, target)
         saving.note_version(target, self.version)
 
@@ -99,11 +98,10 @@ class Held:
         project, ran = self.job.project, self.runs()
         before = self._note()
         fresh = volumes.fresh(project, self.name, holding.major(self.version), BROUGHT)
-        with engine.api(self.job.environ) as asked:
-            for left in volumes.others(asked, project, self.name):
-                asked.remove_volume(left)
-            volumes.create(asked, project, self.name, fresh)
-            self._fill_volume(fresh, source)
+        for left in volumes.others(self._asking, project, self.name):
+            self._asking.remove_volume(left)
+        volumes.create(self._asking, project, self.name, fresh)
+        self._fill_volume(fresh, source)
         try:
             self._change_to(fresh, ran=ran)
         except BaseException:
@@ -124,15 +122,13 @@ class Held:
         """Do something that needs new data; when it is done, the old goes."""
         project, before = self.job.project, self._note()
         fresh = volumes.fresh(project, self.name, holding.major(self.version), BROUGHT)
-        with engine.api(self.job.environ) as asked:
-            volumes.create(asked, project, self.name, fresh)
+        volumes.create(self._asking, project, self.name, fresh)
         try:
             self._change_to(fresh, ran=True)
             told = work()
         except BaseException:
             # What is asked for now cannot open the old data: it stays as it is, and is not started.
-            with engine.api(self.job.environ) as asked:
-                volumes.remove_box(asked, project, self.name)
+            volumes.remove_box(self._asking, project, self.name)
             notes.write(project, self.name, before)
             self._remove(fresh)
             raise
@@ -143,21 +139,20 @@ class Held:
         """Through a container that never runs; its image says whose the files are."""
         data = self.known()["data"]
         reference = view.image_of(self.recipe, self.version)
-        with engine.api(self.job.environ) as asked:
-            settings = asked.create_host_config(binds={note.volume: {"bind": data, "mode": "rw"}})
+        with engine.sdk(self.job.environ) as client:
+            settings = client.create_host_config(binds={note.volume: {"bind": data, "mode": "rw"}})
             labels = {naming.PROJECT: naming.identity(self.job.project)}
-            helper = asked.create_container(reference, ["true"], host_config=settings, labels=labels)["Id"]
+            helper = client.create_container(reference, ["true"], host_config=settings, labels=labels)["Id"]
             try:
-                pieces, _ = asked.get_archive(helper, data)
+                pieces, _ = client.get_archive(helper, data)
                 whose = archives.owner(pieces)
-                if not asked.put_archive(helper, data, archives.packed(source, whose)):
+                if not client.put_archive(helper, data, archives.packed(source, whose)):
                     raise StepFailed(f"the engine did not take the files of {self.name}")
             finally:
-                asked.remove_container(helper, force=True)
+                client.remove_container(helper, force=True)
 
     def _change_to(self, note: Note, *, ran: bool) -> None:
-        with engine.api(self.job.environ) as asked:
-            volumes.remove_box(asked, self.job.project, self.name)
+        volumes.remove_box(self._asking, self.job.project, self.name)
         notes.write(self.job.project, self.name, note)
         if ran:
             self.start()
@@ -165,8 +160,7 @@ class Held:
             self.begin([self.name], self.job, False)
 
     def _remove(self, note: Note) -> None:
-        with engine.api(self.job.environ) as asked:
-            asked.remove_volume(note.volume)
+        self._asking.remove_volume(note.volume)
 
     def where_from(self) -> str:
         """Another image."""
@@ -175,14 +169,17 @@ class Held:
         return f"{told}\n[docker] compose = {image}"
 
     def _note(self) -> Note:
-        with engine.api(self.job.environ) as asked:
-            found = volumes.known(self.job.project, volumes.listed(asked, self.job.project))
+        found = volumes.known(self.job.project, volumes.listed(self._asking, self.job.project))
         if self.name not in found:
             raise StepFailed(Problem(message=f"the volume of {self.name} is gone", hint="envman up"))
         return found[self.name]
 
     def _box(self) -> str:
         return ready.box(self.name, self.job)
+
+    @property
+    def _asking(self) -> Asking:
+        return Asking(self.job.environ)
 
 
 def fill(held: Held) -> None:

@@ -15,6 +15,7 @@ from envman_docker import check, containers, engine, image, naming, ready
 from envman_docker import logs as streams
 from envman_docker import observe as looks
 from envman_docker import vitals as figures
+from envman_docker.asking import Asking
 from envman_docker.data import snapshot, volumes
 from envman_docker.data.held import fill
 from envman_docker.operations import StopContainers
@@ -95,6 +96,5 @@ def require_same_major(name: str, recipe: Recipe, wrote: str, asked: str) -> Non
 
 def wrote(project: Project, names: Sequence[str], environ: Mapping[str, str]) -> Mapping[str, str]:
     """By the notes of their volumes."""
-    with engine.api(environ) as asked:
-        found = volumes.known(project, volumes.listed(asked, project))
+    found = volumes.known(project, volumes.listed(Asking(environ), project))
     return {name: found[name].version for name in names if name in found and found[name].version}

@@ -12,21 +12,17 @@ from envman.project import Project
 from envman.services import catalogue, holding, provide
 from envman.services.holding import BEGUN, BROUGHT, NEW
 from envman.spec.recipe import Recipe
-from envman_docker import engine, naming
+from envman_docker import naming
+from envman_docker.asking import Asking
 from envman_docker.data import notes
 from envman_docker.data.notes import Note
 
 _MARK = "dev.envman.data"
 
 
-def listed(asked: Any, project: Project) -> Sequence[Mapping[str, Any]]:
+def listed(asked: Asking, project: Project) -> Sequence[Mapping[str, Any]]:
     """All that carry the project's label."""
-    found: Sequence[Mapping[str, Any]] = asked.volumes(filters=_mine(project)).get("Volumes") or ()
-    return found
-
-
-def _mine(project: Project) -> dict[str, list[str]]:
-    return {"label": [f"{naming.PROJECT}={naming.identity(project)}"]}
+    return asked.volumes(label=naming.mine(project))
 
 
 def known(project: Project, found: Iterable[Mapping[str, Any]]) -> dict[str, Note]:
@@ -98,23 +94,23 @@ def prepare(names: Sequence[str], job: Job, *, alone: bool) -> None:
 
     Unless a few of them are on their own: Compose makes every volume of the file, whichever container is started.
     """
-    with engine.api(job.environ) as asked:
-        found = known(job.project, listed(asked, job.project))
-        recipes = keeping(job.project)
-        for name in recipes:
-            if alone and name not in names:
-                continue
-            note = found.get(name)
-            if note is not None and note.filled == BEGUN and name in names:
-                drop(asked, job.project, name, note.volume)
-                note = None
-            if note is None:
-                make(asked, job.project, name, holding.major(version(job.project, name, recipes[name])))
-            elif note != notes.read(job.project, name):
-                notes.write(job.project, name, note)
+    asked = Asking(job.environ)
+    found = known(job.project, listed(asked, job.project))
+    recipes = keeping(job.project)
+    for name in recipes:
+        if alone and name not in names:
+            continue
+        note = found.get(name)
+        if note is not None and note.filled == BEGUN and name in names:
+            drop(asked, job.project, name, note.volume)
+            note = None
+        if note is None:
+            make(asked, job.project, name, holding.major(version(job.project, name, recipes[name])))
+        elif note != notes.read(job.project, name):
+            notes.write(job.project, name, note)
 
 
-def make(asked: Any, project: Project, name: str, wrote: str) -> None:
+def make(asked: Asking, project: Project, name: str, wrote: str) -> None:
     """A new volume, which is the service's from now on."""
     note = fresh(project, name, wrote, NEW)
     if all(one["Name"] != naming.volume(project, name) for one in listed(asked, project)):
@@ -129,7 +125,7 @@ def fresh(project: Project, name: str, wrote: str, filled: str) -> Note:
     return Note(volume=f"{naming.volume(project, name)}-{mark[:6]}", mark=mark, version=wrote, filled=filled)
 
 
-def create(asked: Any, project: Project, name: str, note: Note) -> None:
+def create(asked: Asking, project: Project, name: str, note: Note) -> None:
     """Make the volume of a note; compose is told by labels that it is one of its own."""
     labels = {
         naming.PROJECT: naming.identity(project),
@@ -139,24 +135,23 @@ def create(asked: Any, project: Project, name: str, note: Note) -> None:
         "com.docker.compose.project": naming.stack(project),
         "com.docker.compose.volume": name,
     }
-    asked.create_volume(note.volume, labels=labels)
+    asked.make_volume(note.volume, labels)
 
 
-def drop(asked: Any, project: Project, name: str, volume: str) -> None:
+def drop(asked: Asking, project: Project, name: str, volume: str) -> None:
     """Remove a volume, and the container that holds it."""
     remove_box(asked, project, name)
     asked.remove_volume(volume)
 
 
-def remove_box(asked: Any, project: Project, name: str) -> None:
+def remove_box(asked: Asking, project: Project, name: str) -> None:
     """Remove the container of a service, told to end first."""
-    mine = [*_mine(project)["label"], f"{naming.SERVICE}={name}"]
-    for one in asked.containers(all=True, filters={"label": mine}):
-        asked.stop(one["Id"], timeout=10)
+    for one in asked.containers(label=naming.of_service(project, name)):
+        asked.stop(one["Id"], 10)
         asked.remove_container(one["Id"], force=True)
 
 
-def others(asked: Any, project: Project, name: str) -> list[str]:
+def others(asked: Asking, project: Project, name: str) -> list[str]:
     """Volumes of the service that are not its data: what a restore that was killed has left."""
     noted = notes.read(project, name)
     own = [one for one in listed(asked, project) if _label(one, naming.SERVICE) == name and _label(one, _MARK)]
