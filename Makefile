@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PINS := tests/requirements.txt
 TEST = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q
+SLOWEST = --durations=12 --durations-min=5
 IN_LAB = env $$(bash tests/lab/vagrant.sh env)
 DEMO ?= $(or $(TMPDIR),/tmp)/envman-demo
 
@@ -37,9 +38,9 @@ lab: ## For make engine, on a Debian machine that may be changed: shells, server
 engine: $(VENV)/ready ## The tests that need parts of the lab: containers, machines, other shells, a full disk, another user
 	@docker info >/dev/null 2>&1 || echo "no Docker Engine answers here: its tests are skipped, or fail where CI is set; make lab starts one"
 	@virsh version >/dev/null 2>&1 || echo "no libvirt answers here: the tests of machines are skipped, or fail where CI is set; make lab starts one"
-	@$(IN_LAB) $(TEST) -m "alone"
-	@$(IN_LAB) $(TEST) -n $$(($$(nproc) * 3 / 2)) -m "engine and not alone and not machine" # they wait a lot
-	@$(IN_LAB) $(TEST) -m "machine"
+	@$(IN_LAB) $(TEST) $(SLOWEST) -m "alone"
+	@$(IN_LAB) $(TEST) -n $$(($$(nproc) * 3 / 2)) $(SLOWEST) -m "engine and not alone and not machine" # they wait a lot
+	@$(IN_LAB) $(TEST) $(SLOWEST) -m "machine"
 
 check: $(VENV)/ready ## Formatting, linting, types, import budget
 	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ."; exit 1; }

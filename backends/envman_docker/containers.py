@@ -8,6 +8,7 @@ from pathlib import Path
 
 from envman import handed, identity, inside
 from envman.backend import Job
+from envman.errors import StepFailed
 from envman.files import content, write_staged
 from envman.services import facts
 from envman_docker import commands, compose, image, mounts, naming, options, ready, stack, stale, taken, view
@@ -42,8 +43,15 @@ def begin(names: Sequence[str], job: Job, made: image.Recipe, *, alone: bool = F
     _unpause(names, job)
     if not alone:
         stale.end(names, job)
-    words = ["up", "--detach" if run else "--no-start", "--no-deps", "--no-build", "--quiet-pull", *names]
-    commands.compose(job, words, f"could not start {', '.join(names)}")
+    words = ["up", "--detach" if run else "--no-start", "--no-deps", "--no-build", "--quiet-pull"]
+    what = f"could not start {', '.join(names)}"
+    try:
+        commands.compose(job, [*words, *names], what)
+    except StepFailed:
+        if alone or not _join(job):
+            raise
+        # The last project in a shared network left it in this moment; what was to be in it knows only the old one.
+        commands.compose(job, [*words, "--force-recreate", *names], what)
 
 
 def held(name: str, job: Job, *, alone: bool = False) -> Held:
@@ -119,11 +127,14 @@ def _unpause(names: Sequence[str], job: Job) -> None:
             asked.unpause(one["Id"])
 
 
-def _join(job: Job) -> None:
+def _join(job: Job) -> bool:
+    """See to it that the shared networks are there; whether one was missing."""
     asked = Asking(job.environ)
-    for name in options.of(job.project.spec).join:
-        if name not in [one["Name"] for one in asked.networks(name=name)]:
-            asked.make_network(name, {"dev.envman.shared": "1"})
+    names = options.of(job.project.spec).join
+    missing = [name for name in names if name not in [one["Name"] for one in asked.networks(name=name)]]
+    for name in missing:
+        asked.make_network(name, {"dev.envman.shared": "1"})
+    return bool(missing)
 
 
 def stop(operation: StopContainers, job: Job) -> str | None:

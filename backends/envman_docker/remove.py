@@ -5,19 +5,21 @@ from __future__ import annotations
 from envman.backend import Job
 from envman.errors import StepFailed
 from envman.files import remove_tree
-from envman_docker import naming, stack
+from envman_docker import naming, options, stack
 from envman_docker.asking import Asking
 from envman_docker.operations import RemoveStack
 
 
 def remove(operation: RemoveStack, job: Job) -> str | None:
     asked, mine = Asking(job.environ), naming.mine(job.project)
+    shared = {one["Name"] for one in asked.networks(label="dev.envman.shared")}
+    joined = shared & {*options.of(job.project.spec).join}
     for one in asked.containers(label=mine):
+        joined |= shared & {*one["NetworkSettings"]["Networks"]}
         asked.remove_container(one["Id"], force=True, volumes=True)  # those that nobody can name
-    shared = [one["Name"] for one in asked.networks(label="dev.envman.shared")]
     for one in asked.networks(label=mine):
         asked.remove_network(one["Id"])
-    for name in shared:
+    for name in joined:  # no other: somebody may just have made one, to be in it in a moment
         _leave(asked, name)
     for one in asked.images(label=mine):
         for reference in one.get("RepoTags") or [one["Id"]]:

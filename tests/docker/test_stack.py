@@ -19,7 +19,7 @@ from envman import backend, identity
 from envman.errors import UsageError
 from envman.project import Project, open_project
 from envman.services import catalogue, passwords
-from envman_docker import check, compose, image, mounts, naming, options, published, stack, view
+from envman_docker import check, compose, engine, image, mounts, naming, options, published, stack, view
 from tests.docker.stacks import Stack
 from tests.services.support import free_port, is_one_message, until
 
@@ -526,6 +526,32 @@ class TestShared:
         assert network in both[0].docker("network", "ls", "--format", "{{.Name}}").split()
         assert both[0].envman("destroy", "--yes").code == 0
         assert network not in both[0].docker("network", "ls", "--format", "{{.Name}}").split()
+
+    def test_a_network_that_its_last_project_removes_in_this_moment_is_made_again(self, stack: Stack) -> None:
+        network = f"envman-test-{os.urandom(4).hex()}"
+        stack.write({"envman.toml": f'[docker]\njoin = ["{network}"]\n'})
+        part = Path(engine.plugin("docker-compose", stack.environ) or "")
+        own = stack.home / ".docker" / "cli-plugins" / part.name
+        own.parent.mkdir(parents=True)
+        first = f"[ -e {own}.called ] || {{ touch {own}.called; docker network rm {network} >&2; }}"
+        own.write_text(f'#!/bin/sh\n{first}\nexec {part} "$@"\n')
+        own.chmod(0o755)
+        stack.up()
+        assert Path(f"{own}.called").exists()
+        assert network in stack.inspect("workspace")["NetworkSettings"]["Networks"]
+        assert stack.envman("destroy", "--yes").code == 0
+        assert network not in stack.docker("network", "ls", "--format", "{{.Name}}").split()
+
+    def test_a_destroy_leaves_a_network_that_others_share(self, stack: Stack) -> None:
+        network = f"envman-test-{os.urandom(4).hex()}"
+        stack.write({"envman.toml": 'backend = "docker"\n'})
+        stack.docker("network", "create", "--label", "dev.envman.shared=1", network)
+        try:
+            stack.up()
+            assert stack.envman("destroy", "--yes").code == 0
+            assert network in stack.docker("network", "ls", "--format", "{{.Name}}").split()
+        finally:
+            stack.docker("network", "rm", network)
 
     def test_mounts_limits_agent_and_identity_are_there_inside(self, stack: Stack) -> None:
         agent = stack.home / "agent"
