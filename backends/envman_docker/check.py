@@ -10,6 +10,7 @@ from envman.backend import Offer
 from envman.errors import EnvmanError, UsageError
 from envman.problem import Problem
 from envman.services import catalogue
+from envman.services.recipe import image_of
 from envman.spec.model import Spec
 from envman.spec.recipe import Recipe
 from envman.spec.shape import Fault, suggestion
@@ -112,8 +113,6 @@ def offers(recipe: Recipe, environ: Mapping[str, str]) -> Sequence[Offer]:
     if not recipe.has_container:
         return []
     return [
-        Offer(
-            version=version, source="container", title=view.title(recipe, version), how=view.image_of(recipe, version)
-        )
+        Offer(version=version, source="container", title=view.title(recipe, version), how=image_of(recipe, version))
         for version in recipe.versions
     ]

@@ -12,7 +12,7 @@ from envman.frozen import frozen
 from envman.identity import readable
 from envman.project import Project
 from envman.services import catalogue, facts, passwords
-from envman.services.recipe import filled
+from envman.services.recipe import filled, image_of
 from envman.spec.model import Service
 from envman.spec.recipe import Recipe
 from envman_docker import image, mounts, naming, options, taken, view
@@ -189,7 +189,7 @@ def _server(project: Project, name: str, service: Service, recipe: Recipe) -> tu
     known = places(project, name, recipe)
     own = recipe.container
     described: dict[str, Any] = {
-        "image": view.image_of(recipe, known["version"]),
+        "image": image_of(recipe, known["version"]),
         "hostname": name,
         "environment": {key: filled(value, known) for key, value in own.env.items()},
         "restart": "unless-stopped",

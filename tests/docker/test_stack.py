@@ -19,6 +19,7 @@ from envman import backend, identity
 from envman.errors import UsageError
 from envman.project import Project, open_project
 from envman.services import catalogue, passwords
+from envman.services.recipe import image_of
 from envman_docker import check, compose, engine, image, mounts, naming, options, published, stack, view
 from tests.docker.stacks import Stack
 from tests.services.support import free_port, is_one_message, until
@@ -229,7 +230,7 @@ class TestCheck:
         names = {name: view.title(catalogue.find(name), catalogue.find(name).versions[0]) for name in catalogue.names()}
         assert (names["redis"], names["postgres"], names["s3"]) == ("Valkey 9", "PostgreSQL 18", "rclone 1")
         assert view.title(catalogue.find("redis"), "6") == "Redis 6"
-        assert view.image_of(catalogue.find("redis"), "6") == "redis:6"
+        assert image_of(catalogue.find("redis"), "6") == "redis:6"
 
 
 SPECS = {

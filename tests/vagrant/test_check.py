@@ -77,16 +77,10 @@ def test_an_image_is_no_fault() -> None:
     assert _of(Service(image="getmeili/meilisearch:v1.10")) == []
 
 
-def test_a_container_as_a_source() -> None:
-    assert _of(Service(use="postgres", source="container")) == [
-        "services.db.source here it runs as a server of the machine's own"
-    ]
-
-
 @pytest.mark.parametrize(
     ("service", "place"),
     [
-        (Service(use="postgres", version="16"), "services.db.version"),
+        (Service(use="smtp", source="container"), "services.db.source"),
         (Service(use="postgres", version="15", source="wheel"), "services.db.source"),
         (Service(use="smtp", source="binary"), "services.db.source"),
     ],
@@ -96,20 +90,21 @@ def test_a_server_that_nobody_brings(service: Service, place: str) -> None:
     assert fault.startswith(place)
 
 
-@pytest.mark.parametrize("version", ["15", "17", "18"])
-def test_a_server_that_debian_or_a_wheel_brings(version: str) -> None:
+@pytest.mark.parametrize("version", ["15", "16", "17", "18"])
+def test_a_server_that_debian_a_wheel_or_an_image_brings(version: str) -> None:
     assert _of(Service(use="postgres", version=version)) == []
+    assert _of(Service(use="postgres", version=version, source="container")) == []
 
 
 def test_a_box_of_the_user_s_own_may_have_anything() -> None:
-    assert _of(Service(use="postgres", version="16"), box="own/box") == []
+    assert _of(Service(use="postgres", version="16", source="binary"), box="own/box") == []
 
 
 def test_offers() -> None:
     found = {one.version: (one.source, one.how) for one in check.offers(catalogue.find("postgres"), {})}
     assert found["15"] == ("binary", "postgresql-15, installed inside")
     assert found["18"][0] == "wheel"
-    assert found["16"] == ("", "a box whose system has postgresql-16 16")
+    assert found["16"] == ("container", "postgres:16, by an engine inside")
     for name in catalogue.names():
         offered = check.offers(catalogue.find(name), {})
         assert offered, name

@@ -112,6 +112,10 @@ class TestStart:
             f"exec {argv}",
         ]
 
+    def test_a_server_in_an_image_is_led_there(self) -> None:
+        text = scripts.of_server(catalogue.find("memcached"), layout.of("db"), KNOWN, ["env", "BOX=db", "/srv/enter"])
+        assert text.splitlines()[-1].startswith("exec env BOX=db /srv/enter /srv/bin/memcached --listen=")
+
     @pytest.mark.parametrize("word", AWKWARD)
     def test_a_process_of_the_project_has_its_words_and_variables_letter_by_letter(self, word: str) -> None:
         text = scripts.of_project(["run", word], {"A": word, "no-name": "x"})
@@ -128,6 +132,7 @@ class TestStart:
         for line in scripts.data(recipe, layout.of("db"), KNOWN, "15").splitlines():
             if "runuser" in line:  # what stands before it is written by the shell itself
                 assert "s3cret" not in line.partition(" | ")[2]
+        assert "runuser" not in scripts.data(recipe, layout.of("db"), KNOWN, "15", "/srv/enter")
 
 
 class TestScripts:

@@ -11,6 +11,7 @@ from envman.frozen import frozen, replace
 from envman.problem import Problem
 from envman.services import archives, catalogue, facts, holding, provide, saving
 from envman.services.holding import BROUGHT
+from envman.services.recipe import image_of
 from envman.spec.recipe import Recipe
 from envman_docker import engine, enter, naming, ready, stack, view
 from envman_docker.asking import Asking
@@ -138,7 +139,7 @@ class Held:
     def _fill_volume(self, note: Note, source: Path) -> None:
         """Through a container that never runs; its image says whose the files are."""
         data = self.known()["data"]
-        reference = view.image_of(self.recipe, self.version)
+        reference = image_of(self.recipe, self.version)
         with engine.sdk(self.job.environ) as client:
             settings = client.create_host_config(binds={note.volume: {"bind": data, "mode": "rw"}})
             labels = {naming.PROJECT: naming.identity(self.job.project)}

@@ -125,6 +125,10 @@ def _of_recipe(name: str, recipe: Recipe, job: Job, *, afresh: bool = False) -> 
     unit = replace(
         units.of(name, service, title, layout.USER), stop=native.stop, patience=native.patience, umask="0077"
     )
+    within: tuple[str, ...] = ()
+    if server.within:
+        unit = boxed.of_engine(replace(unit, user="root"))
+        within = ("env", f"ENVMAN_BOX={boxed.box(name)}", f"ENVMAN_NUMBERS={where.container}", server.within)
     files = [
         scripts.file(f"{where.run}/{file}", filled(text, known), layout.USER) for file, text in native.files.items()
     ]
@@ -133,8 +137,10 @@ def _of_recipe(name: str, recipe: Recipe, job: Job, *, afresh: bool = False) -> 
             scripts.room(int(known["port"]), native.programs),
             scripts.folders(where, layout.USER),
             *files,
-            scripts.data(recipe, where, known, major(server.version), afresh=afresh) if recipe.keeps else "",
-            scripts.file(where.start, scripts.of_server(recipe, where, known), layout.USER),
+            scripts.data(recipe, where, known, major(server.version), server.within, afresh=afresh)
+            if recipe.keeps
+            else "",
+            scripts.file(where.start, scripts.of_server(recipe, where, known, within), unit.user),
             scripts.unit(where, units.text(unit)),
             scripts.noted(where, servers.facts_of(server)),
         )

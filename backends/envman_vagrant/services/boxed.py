@@ -17,6 +17,7 @@ from envman.services import facts
 from envman.spec.model import Service
 from envman_vagrant import connection, enter, guest, naming, view
 from envman_vagrant.services import apt, asking, inner, kept, layout, registries, scripts, units
+from envman_vagrant.services.units import Unit
 
 _FOLDER = Path(str(envman_templates.__file__)).parent / "vagrant"
 _ENGINE, _CONTAINER = _FOLDER / "engine.sh", _FOLDER / "container.sh"
@@ -38,16 +39,11 @@ def box(name: str) -> str:
 def script(name: str, service: Service, job: Job) -> str:
     """All that its unit needs; the engine runs by then, and has the image."""
     image, where = str(service.image), layout.of(name)
-    _prepare(image, job)
+    prepare(image, job)
     kept.bring_volumes_back(name, job)
     title = " ".join(image.split())
-    unit = replace(
-        units.of(name, service, title, "root"),
-        engine="docker.service",
-        patience=_PATIENCE * 2,
-        ends=f"docker stop -t {_PATIENCE} {box(name)}",
-        ended=f"docker rm --force {box(name)}",
-    )
+    own = replace(units.of(name, service, title, "root"), patience=_PATIENCE * 2)
+    unit = replace(of_engine(own), ends=f"docker stop -t {_PATIENCE} {box(name)}")
     return "".join(
         (
             scripts.folders(where, "root"),
@@ -58,10 +54,15 @@ def script(name: str, service: Service, job: Job) -> str:
     )
 
 
+def of_engine(unit: Unit) -> Unit:
+    """The unit of what is a container: it needs the engine, and leaves nothing in it."""
+    return replace(unit, engine="docker.service", ended=f"docker rm --force {box(unit.name)}")
+
+
 def _start(name: str, service: Service, job: Job) -> str:
     where, port = layout.of(name), view.ports_inside(job.project)[name]
     own = view.port_of_image(service)
-    told = {
+    values = {
         "name": name,
         "image": str(service.image),
         "box": box(name),
@@ -70,23 +71,24 @@ def _start(name: str, service: Service, job: Job) -> str:
         "numbers": where.container,
         "published": f"{facts.HOST}:{port}:{own}" if port else "",
     }
-    return _told(told) + _CONTAINER.read_text(encoding="utf-8")
+    return told(values) + _CONTAINER.read_text(encoding="utf-8")
 
 
-def _told(values: Mapping[str, str]) -> str:
+def told(values: Mapping[str, str]) -> str:
+    """Lines that set the variables of a script."""
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
 
 
-def _prepare(image: str, job: Job) -> None:
+def prepare(image: str, job: Job) -> None:
     """The engine runs, reaches what this machine reaches, and has the image."""
-    told = {
+    values = {
         "settings": "\n".join(_settings(job)),
         "image": image,
         "login": registries.login(image, job.environ),
         "offline": "1" if job.offline else "",
         "network": _NETWORK,
     }
-    text = _told(told) + _ENGINE.read_text(encoding="utf-8")
+    text = told(values) + _ENGINE.read_text(encoding="utf-8")
     here = [f"http://{registries.registry(image)}", *proxies.given(job.environ).values()]
     with connection.reaching(job, indexes.ports_here(here)):
         done = guest.attempt(job, text)
@@ -125,10 +127,10 @@ def lives(name: str, port: int | None, job: Job) -> str | None:
 
     What holds the port of the machine open accepts connections whoever is behind it: the kernel knows who listens.
     """
-    told = f"docker container inspect --format '{{{{.State.Pid}}}} {{{{.State.StartedAt}}}}' {box(name)}"
+    asked = f"docker container inspect --format '{{{{.State.Pid}}}} {{{{.State.StartedAt}}}}' {box(name)}"
     listens = f"grep -qi '^ *[0-9]*: [0-9A-F]*:{port or 0:04X} [0-9A-F]*:0000 0A' /proc/$1/net/tcp /proc/$1/net/tcp6"
     lived = f'[ $(($(date +%s) - $(date --date "$2" +%s))) -ge {_SETTLED} ]'
-    script = f'set -- $({told} 2>/dev/null)\n[ "${{1:-0}}" != 0 ] || exit 1\n{listens if port else lived} || exit 2\n'
+    script = f'set -- $({asked} 2>/dev/null)\n[ "${{1:-0}}" != 0 ] || exit 1\n{listens if port else lived} || exit 2\n'
     done = asking.ask(guest.place(job.project), job.environ, script)
     if done.code == 0:
         return None

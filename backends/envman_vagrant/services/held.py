@@ -65,8 +65,8 @@ class Held:
 
     def tool(self, argv: Sequence[str], env: Mapping[str, str]) -> tuple[Sequence[str], Mapping[str, str], str]:
         """They run in the project's folder: statements name their files from there."""
-        project = self.job.project
-        return enter.enter(inner.place(project), {"LANG": "C.UTF-8", **env}, self.job.environ, argv, str(project.root))
+        project, words = self.job.project, [*filter(None, [self.server.within]), *argv]
+        return enter.enter(inner.place(project), {"LANG": "C.UTF-8", **env}, self.job.environ, words, str(project.root))
 
     def filled_with(self) -> str:
         """The note in its data."""
@@ -147,7 +147,9 @@ class Held:
     def where_from(self) -> str:
         """Packages of the machine's system, or another source."""
         packages = servers.packages(self.recipe, holding.major(self.server.version))
-        if self.server.source != "wheel":
+        if self.server.source == "container":
+            return f"its image has the extensions of {self.title} itself; [recipes] can name one that has others"
+        if self.server.source == "binary":
             return f"[system] packages brings more of {self.title}: apt-cache search {packages}" if packages else ""
         return (
             f"the wheel has the extensions of {self.title} itself; for others take a box whose system has {packages}, "

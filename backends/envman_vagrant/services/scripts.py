@@ -33,13 +33,14 @@ def command(argv: Iterable[str]) -> str:
     return f"exec {' '.join(map(quote, argv))}\n"
 
 
-def of_server(recipe: Recipe, where: Places, known: Mapping[str, str]) -> str:
-    """What the unit of a server begins."""
+def of_server(recipe: Recipe, where: Places, known: Mapping[str, str], within: Sequence[str] = ()) -> str:
+    """What the unit of a server begins; in an image, if a command leads there."""
     native = recipe.native
     env = variables(where) | {name: filled(value, known) for name, value in native.env.items()}
     # The unit, which systemd starts only once, says that nobody is at work there.
     locks = "".join(f"rm -f {quote(f'{where.data}/{lock}')}\n" for lock in native.locks)
-    return f"cd {where.run} || exit\n{locks}{exported(env)}{command(filled(word, known) for word in native.argv)}"
+    argv = [*within, *(filled(word, known) for word in native.argv)]
+    return f"cd {where.run} || exit\n{locks}{exported(env)}{command(argv)}"
 
 
 def of_project(argv: Sequence[str], values: Mapping[str, str]) -> str:
@@ -150,7 +151,9 @@ _wrote=$(cat {where.data}/{saving.NOTE} 2>/dev/null || true)
 """
 
 
-def data(recipe: Recipe, where: Places, known: Mapping[str, str], major: str, *, afresh: bool = False) -> str:
+def data(
+    recipe: Recipe, where: Places, known: Mapping[str, str], major: str, within: str = "", *, afresh: bool = False
+) -> str:
     """See to it that there is data, whole, and of the right version; ends with 3 where another one wrote it.
 
     Afresh, it is new data in any case, and what was there is set aside.
@@ -158,7 +161,7 @@ def data(recipe: Recipe, where: Places, known: Mapping[str, str], major: str, *,
     inner = {**known, "data": where.fresh, "secret": f"{where.run}/template.secret"}
     steps = [*recipe.native.template, *recipe.native.create]
     gone = f"rm -rf {where.aside}; mv {where.data} {where.aside}" if afresh else f"rm -rf {where.data}"
-    tools = "".join(_tool(step, where, inner) for step in steps)
+    tools = "".join(_tool(step, where, inner, within) for step in steps)
     return f"""\
 {put_back(where)}rm -rf {where.data}.restored
 {"_wrote=" if afresh else whole(where).rstrip()}
@@ -193,9 +196,11 @@ def notes(folder: str, major: str, filled_with: str) -> str:
 """
 
 
-def _tool(tool: Tool, where: Places, known: Mapping[str, str]) -> str:
+def _tool(tool: Tool, where: Places, known: Mapping[str, str], within: str) -> str:
     """One of the server's own tools, as the server's user; what it reads is seen by nobody."""
+    # Whoever leads into an image has to ask the engine, and becomes that user inside.
+    leads = f"env -i {{env}} {within}" if within else f"runuser -u {layout.USER} -- env -i {{env}}"
     env = " ".join(f"{name}={quote(value)}" for name, value in variables(where).items())
     argv = " ".join(quote(filled(word, known)) for word in tool.argv)
     read = quote(filled(tool.input, known))
-    return f"  printf %s {read} | (cd {where.run} && runuser -u {layout.USER} -- env -i {env} {argv})\n"
+    return f"  printf %s {read} | (cd {where.run} && {leads.format(env=env)} {argv})\n"

@@ -1,4 +1,4 @@
-"""Where the server of a recipe comes from in the machine: an installed program, Debian's packages, else a wheel."""
+"""Where the server of a recipe comes from in the machine: a program, Debian's packages, a wheel, or else an image."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from envman.errors import EngineMissing, StepFailed
 from envman.files import digest
 from envman.frozen import frozen
 from envman.problem import Problem
-from envman.services.recipe import debian, filled, same_major
+from envman.services.recipe import debian, filled, image_of, same_major
 from envman.spec.model import Service
 from envman.spec.recipe import Recipe, Wheel
 from envman_vagrant import environment, guest, naming
-from envman_vagrant.services import apt, asking, layout
+from envman_vagrant.services import apt, asking, images, layout
 
 _VERSION = re.compile(r"\d+(?:\.\d+)*")
 
@@ -26,12 +26,13 @@ _VERSION = re.compile(r"\d+(?:\.\d+)*")
 class Server:
     """A server that can be started in the machine."""
 
-    source: str  # binary or wheel
+    source: str  # binary, wheel or container
     title: str
     version: str
     bin: str
     program: str
     python: str  # of the machine, for servers that are written in it
+    within: str = ""  # what carries its commands out, where they stand in an image
 
 
 @frozen
@@ -62,12 +63,14 @@ def ensure(recipe: Recipe, service: Service, job: Job) -> Server:
     found = find(recipe, service, job)
     if isinstance(found, Server):
         return found
-    if service.source != "wheel" and recipe.debian and not job.offline and _install(recipe, version, job):
+    if service.source in ("auto", "binary") and recipe.debian and not job.offline and _install(recipe, version, job):
         found = find(recipe, service, job)
-    wheel = wheel_for(recipe, version) if service.source != "binary" else None
+    wheel = wheel_for(recipe, version) if service.source in ("auto", "wheel") else None
     if isinstance(found, Wanting) and wheel is not None:
         _fetch(recipe, wheel, job)
         found = find(recipe, service, job)
+    if isinstance(found, Wanting) and service.source in ("auto", "container") and recipe.image:
+        return _in_image(recipe, version, job)
     if isinstance(found, Wanting):
         raise _not_here(recipe, service, found, job)
     return found
@@ -76,7 +79,7 @@ def ensure(recipe: Recipe, service: Service, job: Job) -> Server:
 def find(recipe: Recipe, service: Service, job: Job) -> Server | Wanting:
     """The server that is in the machine already."""
     version = asked_version(recipe, service)
-    wheel = wheel_for(recipe, version) if service.source != "binary" else None
+    wheel = wheel_for(recipe, version) if service.source in ("auto", "wheel") else None
     told = asking.ask(guest.place(job.project), job.environ, _looking(recipe, version, wheel))
     if told.code:
         raise guest.failed(job, told, f"could not look for {recipe.title}")
@@ -202,16 +205,36 @@ mv {target}.new {target}
         raise StepFailed(Problem(message=f"could not fetch {recipe.title}\n{said}", hint=hint))
 
 
+def _in_image(recipe: Recipe, version: str, job: Job) -> Server:
+    """The programs of the image, as far as it has those that the recipe knows."""
+    image = image_of(recipe, version)
+    lines = images.programs(image, tuple(recipe.native.programs), job)
+    if not lines:
+        named = " or ".join(recipe.native.programs)
+        raise StepFailed(Problem(message=f"{image} has no {named}", key=f"services.{recipe.name}.version"))
+    program, file, said = lines[0]
+    found = _VERSION.search(said) if recipe.native.tells == "itself" else None
+    return Server(
+        source="container",
+        title=recipe.native.programs[program],
+        version=found.group() if found else version,
+        bin=file.rpartition("/")[0],
+        program=program,
+        python="python3",
+        within=images.enter(image),
+    )
+
+
 def _not_here(recipe: Recipe, service: Service, wanting: Wanting, job: Job) -> EngineMissing:
     version = asked_version(recipe, service)
     there = f"; there is {', '.join(wanting.others)}" if wanting.others else ""
     kind = "" if service.source == "auto" else f" as a {service.source}"
     ways = []
     wanted = packages(recipe, version)
-    if wanted and service.source != "wheel":
+    if wanted and service.source in ("auto", "binary"):
         ways.append("without --offline: envman up" if job.offline else f"a box whose system has {wanted}")
     wheels = ", ".join(wheel.version for wheel in recipe.wheels)
-    if wheels and service.source != "binary":
+    if wheels and service.source in ("auto", "wheel"):
         ways.append(f"ask for a version that comes as a wheel: {wheels}")
     message = f"{recipe.title} {version} is not in the machine{kind}, and nothing brings it there{there}"
     key = f"services.{recipe.name}.version"
