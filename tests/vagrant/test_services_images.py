@@ -111,7 +111,7 @@ def test_what_leads_into_an_image_has_a_name_of_its_own() -> None:
 def test_a_variable_goes_along_by_its_name_alone(scratch: Scratch) -> None:
     """Whoever works in the machine sees what a command is called with."""
     place = scratch.home
-    for name, text in {"docker": 'echo docker "$@"', "sudo": 'echo "$@"', "id": "echo 1000"}.items():
+    for name, text in {"docker": 'echo docker "$@"', "sudo": 'echo sudo "$@"', "id": "echo 1000"}.items():
         (place / name).write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
         (place / name).chmod(0o755)
     script = boxed.told({"image": "it:1", "user": "root", "state": "/s", "run": "/r"}) + COMMAND.read_text("utf-8")
