@@ -42,7 +42,7 @@ def script(name: str, service: Service, job: Job) -> str:
     prepare(image, job)
     kept.bring_volumes_back(name, job)
     title = " ".join(image.split())
-    own = replace(units.of(name, service, title, "root"), patience=_PATIENCE * 2)
+    own = replace(units.of(name, service, title, "root"), patience=_PATIENCE)
     unit = replace(of_engine(own), ends=f"docker stop -t {_PATIENCE} {box(name)}")
     return "".join(
         (
@@ -55,8 +55,9 @@ def script(name: str, service: Service, job: Job) -> str:
 
 
 def of_engine(unit: Unit) -> Unit:
-    """The unit of what is a container: it needs the engine, and leaves nothing in it."""
-    return replace(unit, engine="docker.service", ended=f"docker rm --force {box(unit.name)}")
+    """The unit of what is a container: it needs the engine, which takes its time, and leaves nothing in it."""
+    gone = f"/bin/sh -c 'docker rm --force {box(unit.name)} >/dev/null 2>&1'"
+    return replace(unit, engine="docker.service", patience=unit.patience * 2, ended=gone)
 
 
 def _start(name: str, service: Service, job: Job) -> str:

@@ -24,13 +24,14 @@ def enter(image: str) -> str:
     return f"{layout.SERVERS}/{re.sub('[^A-Za-z0-9._-]', '-', image)}"
 
 
-def programs(image: str, wanted: Sequence[str], job: Job) -> Sequence[Sequence[str]]:
-    """Those that the image has, each with its file and what it says of its version; the engine runs, and has it."""
+def programs(image: str, wanted: Sequence[str], asked: str, job: Job) -> Sequence[Sequence[str]]:
+    """Those that the image has, each with its file and what it says when it is asked for its version."""
     boxed.prepare(image, job)
     inside = {"image": image, "user": layout.USER, "state": naming.STATE, "run": layout.RUN}
     values = {
         "image": image,
         "wanted": " ".join(wanted),
+        "asked": asked,
         "enter": enter(image),
         "text": f"#!/bin/sh\n{boxed.told(inside)}{_COMMAND.read_text(encoding='utf-8')}",
     }

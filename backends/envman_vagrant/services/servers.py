@@ -208,12 +208,13 @@ mv {target}.new {target}
 def _in_image(recipe: Recipe, version: str, job: Job) -> Server:
     """The programs of the image, as far as it has those that the recipe knows."""
     image = image_of(recipe, version)
-    lines = images.programs(image, tuple(recipe.native.programs), job)
+    itself = recipe.native.tells == "itself"
+    lines = images.programs(image, tuple(recipe.native.programs), "--version" if itself else "", job)
     if not lines:
         named = " or ".join(recipe.native.programs)
         raise StepFailed(Problem(message=f"{image} has no {named}", key=f"services.{recipe.name}.version"))
     program, file, said = lines[0]
-    found = _VERSION.search(said) if recipe.native.tells == "itself" else None
+    found = _VERSION.search(said) if itself else None
     return Server(
         source="container",
         title=recipe.native.programs[program],

@@ -48,6 +48,8 @@ def text(unit: Unit) -> str:
     after = " ".join(["network.target", *filter(None, [unit.engine]), *(layout.unit(name) for name in unit.after)])
     ends = f"ExecStop=-{unit.ends}\n" if unit.ends else ""
     ended = f"ExecStopPost=-{unit.ended}\n" if unit.ended else ""
+    # What the docker command ends with when the signal of a stop has ended what it ran.
+    fine = "SuccessExitStatus=130 131 143\n" if unit.engine else ""
     stays = "RemainAfterExit=yes\n" if unit.may_end else ""  # so that having ended well is told from not having run
     return f"""\
 # Written by envman.
@@ -62,7 +64,7 @@ Type={"oneshot" if unit.once else "exec"}
 User={unit.user}
 UMask={unit.umask}
 ExecStart=/bin/sh {layout.of(unit.name).start}
-{ends}{ended}{stays}Restart={_RESTARTS[unit.restart]}
+{ends}{ended}{fine}{stays}Restart={_RESTARTS[unit.restart]}
 RestartSec={_PAUSE}
 KillMode=mixed
 KillSignal=SIG{unit.stop}
