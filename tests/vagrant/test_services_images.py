@@ -78,13 +78,6 @@ def is_saved_and_brought_back(shop: Machine) -> None:
     assert told(shop, "SELECT word FROM kept") == "7"
 
 
-def leaves_the_machine_and_enters_the_next(shop: Machine) -> None:
-    gone = shop.envman("destroy", "--yes")
-    assert gone.code == 0, gone.err
-    shop.up()
-    assert told(shop, "SELECT word FROM kept") == "7"
-
-
 def goes_with_its_container(shop: Machine) -> None:
     shop.write({"envman.toml": SPEC})
     shop.up()
@@ -93,13 +86,12 @@ def goes_with_its_container(shop: Machine) -> None:
 
 @pytest.mark.engine
 def test_the_life_of_a_server_out_of_an_image(passing: Make) -> None:
-    """One machine after the other: it takes half a minute until the engine is there."""
+    """One after the other: it takes half a minute until the engine is there."""
     shop = passing(**{"envman.toml": spec()})
     shop.up()
     runs_as_any_other(shop)
     keeps_its_data_when_it_is_killed(shop)
     is_saved_and_brought_back(shop)
-    leaves_the_machine_and_enters_the_next(shop)
     goes_with_its_container(shop)
 
 
