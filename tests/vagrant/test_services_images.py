@@ -11,7 +11,8 @@ import pytest
 import tomlkit
 
 import envman_templates
-from envman_vagrant.services import boxed, images, layout
+from envman_vagrant.services import boxed, images, layout, units
+from envman_vagrant.services.units import Unit
 from tests.support.boxes import free_port
 from tests.support.machines import Machine
 from tests.support.scratch import Scratch
@@ -93,6 +94,16 @@ def test_the_life_of_a_server_out_of_an_image(passing: Make) -> None:
     keeps_its_data_when_it_is_killed(shop)
     is_saved_and_brought_back(shop)
     goes_with_its_container(shop)
+
+
+def test_its_unit_needs_the_engine_and_a_stop_is_no_failure() -> None:
+    unit = boxed.of_engine(Unit(name="db", title="DB", user="root", patience=7))
+    lines = units.text(unit).splitlines()
+    assert "After=network.target docker.service" in lines
+    assert "SuccessExitStatus=130 131 143" in lines
+    assert "TimeoutStopSec=14" in lines
+    assert "ExecStopPost=-/bin/sh -c 'docker rm --force envman-db >/dev/null 2>&1'" in lines
+    assert not [one for one in units.text(Unit(name="db", title="DB", user="me")).splitlines() if "Success" in one]
 
 
 def test_what_leads_into_an_image_has_a_name_of_its_own() -> None:
