@@ -26,7 +26,7 @@ _JOIN = Path(str(envman_templates.__file__)).parent / "vagrant" / "join.sh"
 _HOLDER = re.compile(r"pid=(\d+)")
 _LOST = 255  # what ssh ends with when it fails itself
 _PATIENCE = 10  # seconds for whoever holds the connection to answer
-_BEGINS = 180.0  # seconds in which a machine that was booted again from inside is back, an emulated one too
+BEGINS = 180.0  # seconds in which a machine that was booted again from inside is back, an emulated one too
 _PAUSE = 0.25
 
 Forward = tuple[str, int, int]  # address and port here, port there
@@ -80,7 +80,7 @@ def _title(pid: int) -> str:
         return ""
 
 
-def open_anew(job: Job, machine: str, address: Address, *, owners: bool, patience: float = _BEGINS) -> None:
+def open_anew(job: Job, machine: str, address: Address, *, owners: bool, patience: float) -> None:
     """Settle who works in the machine, and connect as that user; afterwards the ports lead inside."""
     project = job.project
     places.make(project)

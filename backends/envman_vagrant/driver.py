@@ -25,6 +25,7 @@ _LIMIT = 120.0  # seconds for a question
 _PROGRESS = re.compile(r"Progress: *(\d+)%")
 # What could lead Vagrant elsewhere, or make it say more than we can read.
 _ASTRAY = ("VAGRANT_VAGRANTFILE", "VAGRANT_LOG", "VAGRANT_FORCE_COLOR", "VAGRANT_EXPERIMENTAL", "VAGRANT_NO_PARALLEL")
+_TOLD = re.compile(r"^ *SSH address: (.+):(\d+)\n *SSH username: (\S+)$", re.MULTILINE)
 _KEYS = re.compile(r'^\s*IdentityFile\s+"?(.+?)"?\s*$', re.MULTILINE)
 # Nothing is thrown away that the next up could go on with, and nothing is installed that nobody asked for.
 _KEEP = {"up": ("--no-destroy-on-error", "--no-install-provider")}
@@ -136,6 +137,12 @@ class Driver:
     def boxes(self) -> list[tuple[str, str, str]]:
         """Name, provider and version of each box that is here."""
         return [(str(one.name), str(one.provider), str(one.version)) for one in _vagrant(self).box_list()]
+
+
+def told_address(said: str) -> tuple[str, int, str] | None:
+    """Host, port and user with which Vagrant itself was let in, by what it said when it started the machine."""
+    found = _TOLD.findall(said)
+    return (found[-1][0], int(found[-1][1]), found[-1][2]) if found else None
 
 
 def program(environ: Mapping[str, str]) -> str:

@@ -12,13 +12,13 @@ from envman.files import content, read_json, remove_tree, write_json, write_stag
 from envman.frozen import frozen
 from envman.problem import Problem
 from envman.project import Project
-from envman_vagrant import connection, copying, naming, options, places, providers, states, trust, vagrantfile
-from envman_vagrant.driver import Address, Driver
+from envman_vagrant import connection, copying, naming, options, places, providers, reasons, states, trust, vagrantfile
+from envman_vagrant.driver import Address, Driver, told_address
 from envman_vagrant.operations import Connect, Provision, RemoveMachine, Start, StartMachine, StopMachine
 from envman_vagrant.providers import Folder, Provider
 from envman_vagrant.services import plan as services
 
-_PATIENCE = 0.75  # seconds, at the address that was right the last time
+_PATIENCE = 0.75  # seconds, at the address that is known already
 
 
 @frozen
@@ -148,11 +148,12 @@ def start(operation: StartMachine, job: Job) -> str | None:
         job.log(line)
 
     act = {Start.WAKE: vagrant.resume, Start.RELOAD: vagrant.reload}.get(operation.how, vagrant.up)
+    said = ""
     if operation.how is Start.WAKE and found.provider.wake:
         known = states.identity(found.provider, places.dotfile(project))
         process.capture([word.replace("{id}", known) for word in found.provider.wake], env=job.environ)
     else:
-        _made_or_adopted(lambda: act(on_line), job)
+        said = _made_or_adopted(lambda: act(on_line), job)
     _keep_key(project, found.provider)
     machine = states.identity(found.provider, places.dotfile(project))
     if inputs and operation.how is not Start.WAKE:
@@ -160,21 +161,24 @@ def start(operation: StartMachine, job: Job) -> str | None:
         network = made_in(project, machine)
         network = options.of(project.spec).network or "" if network is None else network
         write_json(noted(project), {"machine": machine, "inputs": inputs, "box": box, "network": network})
-    _connect(job, found, machine, afresh=operation.how is not Start.WAKE)
+    before = _where_it_was(project, machine)
+    where = before if operation.how is Start.WAKE else _where_it_is(project, found.provider, said, before)
+    _connect(job, found, machine, where)
     return None if operation.as_it_was else title(project, found)
 
 
-def _made_or_adopted(act: Callable[[], object], job: Job) -> None:
+def _made_or_adopted(act: Callable[[], str], job: Job) -> str:
     """A vagrant that outlives a killed `up` may make the machine in the same moment: then that one is ours."""
+    before = made_by(job.project)
     try:
-        act()
-    except StepFailed:
-        if made_by(job.project) is not None:
+        return act()
+    except StepFailed as error:
+        if before is not None or not reasons.TAKEN.search(str(error)):
             raise
-        adopt(job.project, job.environ)
+        adopt(job.project, job.environ)  # where the other vagrant has not noted it yet
         if made_by(job.project) is None:
             raise
-        act()
+        return act()
 
 
 def _clear(job: Job, provider: Provider) -> None:
@@ -211,7 +215,7 @@ def connect(operation: Connect, job: Job) -> str | None:
     if known is not None and known.machine == machine:
         connection.lead(job)
     else:
-        _connect(job, found, machine, afresh=False)
+        _connect(job, found, machine, _where_it_was(job.project, machine))
     return None
 
 
@@ -219,19 +223,33 @@ def _address(project: Project) -> Path:
     return places.folder(project) / "address.json"
 
 
-def _connect(job: Job, found: Kind, machine: str, *, afresh: bool) -> None:
-    known = read_json(_address(job.project))
-    if not afresh and known.get("machine") == machine:
-        # Vagrant takes a second to say what nearly always is the same as before.
-        before = Address(host=known["host"], port=known["port"], user=known["user"], keys=tuple(known["keys"]))
+def _where_it_was(project: Project, machine: str) -> Address | None:
+    known = read_json(_address(project))
+    if known.get("machine") != machine:
+        return None
+    return Address(host=known["host"], port=known["port"], user=known["user"], keys=tuple(known["keys"]))
+
+
+def _where_it_is(project: Project, provider: Provider, said: str, before: Address | None) -> Address | None:
+    """By the words of a Vagrant that has just been let in; None where the key that it has is not known."""
+    made = states.note(provider, places.dotfile(project)).with_name("private_key")
+    keys = (str(made),) if made.exists() else before.keys if before else ()
+    told = told_address(said)
+    return Address(host=told[0], port=told[1], user=told[2], keys=keys) if told and keys else None
+
+
+def _connect(job: Job, found: Kind, machine: str, known: Address | None) -> None:
+    """Where it is known to be, at first: Vagrant takes a second to say what nearly always is the same."""
+    if known is not None:
         try:
-            connection.open_anew(job, machine, before, owners=found.folder.owners, patience=_PATIENCE)
+            return _open(job, found, machine, known, _PATIENCE)
         except EnvmanError as error:
             job.log(f"not where it was: {error}")
-        else:
-            return
-    address = driver(job, found.provider).ssh_config()
-    connection.open_anew(job, machine, address, owners=found.folder.owners)
+    return _open(job, found, machine, driver(job, found.provider).ssh_config())
+
+
+def _open(job: Job, found: Kind, machine: str, address: Address, patience: float = connection.BEGINS) -> None:
+    connection.open_anew(job, machine, address, owners=found.folder.owners, patience=patience)
     told = {"machine": machine, "host": address.host, "port": address.port, "user": address.user}
     write_json(_address(job.project), {**told, "keys": address.keys})
 

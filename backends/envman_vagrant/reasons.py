@@ -17,6 +17,8 @@ _CAUSES = re.compile(r"^(?:Message|Error|Stderr|Details): *(.+)", re.MULTILINE)
 LOCKED = re.compile(r"another process is already executing an action|because it is locked!|held by another instance of")
 # Docker's provider looks at every container that there is, and one of somebody else's has just gone.
 PASSED = re.compile(r"No such (?:object|container): [0-9a-f]{12}")
+# Another vagrant has made the machine in this moment, in the words of Docker, libvirt and VirtualBox.
+TAKEN = re.compile(r"name .* already (?:in use|taken|exists)", re.IGNORECASE)
 _COMPANY = 'if this network has certificates of its own: [network] ca = "…"'
 
 

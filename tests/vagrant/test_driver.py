@@ -208,6 +208,22 @@ def test_where_it_answers(fake: Fake) -> None:
     assert found.keys == ("/a b/key one", "/key2")
 
 
+def test_where_it_was_let_in_is_what_it_said_last(fake: Fake) -> None:
+    said = fake.does(
+        "cat <<'E'\n"
+        "1,default,ui,output,==> default: Waiting for machine to boot. This may take a few minutes...\n"
+        "1,default,ui,detail,    default: SSH address: 127.0.0.1:22\n"
+        "1,default,ui,detail,    default: SSH username: somebody\n"
+        "1,default,ui,detail,    default: SSH auth method: private key\n"
+        "1,default,ui,detail,    default: Warning: Connection refused. Retrying...\n"
+        "1,default,ui,detail,    default: SSH address: fd00::7:2222\n"
+        "1,default,ui,detail,    default: SSH username: vagrant\n"
+        "E"
+    ).up()
+    assert driver.told_address(said) == ("fd00::7", 2222, "vagrant")
+    assert driver.told_address("Machine already provisioned.") is None
+
+
 def test_no_address_in_what_it_says(fake: Fake) -> None:
     with pytest.raises(StepFailed, match="does not say where"):
         fake.does("echo").ssh_config()

@@ -18,25 +18,41 @@ class _Job:
         self.environ: dict[str, str] = {}
 
 
-def _conflict(calls: list[int]) -> None:
-    calls.append(1)
-    if len(calls) == 1:
-        raise StepFailed("the container name is already in use")
+TAKEN = "The container name is already in use by container c4c0a0f1"
+BOOT = "Timed out while waiting for the machine to boot"
 
 
-@pytest.mark.parametrize(("before", "after", "times"), [(None, "docker", 2), (None, None, 1), ("docker", "docker", 1)])
+@pytest.mark.parametrize(
+    ("noted", "said", "times"),
+    [
+        ((None, None, "docker"), TAKEN, 2),
+        ((None, "docker", "docker"), TAKEN, 2),  # the other one has just written down that it has made it
+        ((None, None, None), TAKEN, 1),
+        ((None, "docker", "docker"), BOOT, 1),
+        (("docker", "docker", "docker"), TAKEN, 1),
+    ],
+)
 def test_it_is_ours_where_it_has_our_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str | None, after: str | None, times: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noted: tuple[str | None, ...], said: str, times: int
 ) -> None:
     """Tried again only when somebody else has made it; a machine that we know fails for another reason."""
+    before, after, adopted = noted
     there: list[Any] = [before]
     calls: list[int] = []
+
+    def act() -> str:
+        calls.append(1)
+        if len(calls) == 1:
+            there[0] = after
+            raise StepFailed(said)
+        return "it runs"
+
     monkeypatch.setattr(machine, "made_by", lambda _: there[0])
-    monkeypatch.setattr(machine, "adopt", lambda *_: there.__setitem__(0, after))
+    monkeypatch.setattr(machine, "adopt", lambda *_: there.__setitem__(0, adopted))
     job: Any = _Job(tmp_path)
     if times == 2:
-        machine._made_or_adopted(lambda: _conflict(calls), job)
+        assert machine._made_or_adopted(act, job) == "it runs"
     else:
-        with pytest.raises(StepFailed, match="already in use"):
-            machine._made_or_adopted(lambda: _conflict(calls), job)
+        with pytest.raises(StepFailed, match=said):
+            machine._made_or_adopted(act, job)
     assert len(calls) == times
