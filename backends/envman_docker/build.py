@@ -27,7 +27,7 @@ def base(operation: BuildBase, job: Job) -> str | None:
     dockerfile = image.write_context(project, made, [])
     words = [*anew, "--target", "base", "--tag", naming.base_image(project), *_labels(job, operation.inputs)]
     with _secrets(job, dockerfile) as secrets:
-        ready = [*words, *secrets, "--file", str(dockerfile), str(dockerfile.parent / "context")]
+        ready = [*words, *secrets, "--file", str(dockerfile), *image.contexts(project)]
         _newest(ready, job, "could not build the image (base)", pull=operation.afresh and not own)
     return f"from {dockerfile.relative_to(project.root)}, which is yours" if made.taken else None
 
@@ -41,11 +41,8 @@ def packages(operation: BuildImage, job: Job) -> str | None:
     ]  # fmt: skip
     with _secrets(job, dockerfile) as secrets:
         ready = ["build", "--progress", "plain", *words, *secrets]
-        commands.run(
-            job,
-            [*ready, "--file", str(dockerfile), str(dockerfile.parent / "context")],
-            "could not build the image (dev)",
-        )
+        built = [*ready, "--file", str(dockerfile), *image.contexts(project)]
+        commands.run(job, built, "could not build the image (dev)")
     discard_old(job)
     return f"from {project.source.label}"
 

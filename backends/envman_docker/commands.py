@@ -83,6 +83,10 @@ def last_words(output: str) -> list[str]:
 
 def _meaning(output: str) -> str | None:
     for sign, hint in (
+        (
+            "docker.io/library/given",
+            "this needs Docker Engine 23 or newer: an older one knows no build contexts by name",
+        ),
         ("no space left on device", "the engine's disk is full: docker system df, then docker system prune"),
         ("pull access denied", "check the image's name, or docker login"),
         ("manifest unknown", "there is no such version of the image"),

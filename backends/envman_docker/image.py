@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -88,6 +87,13 @@ def host_uv() -> Path | None:
     return Path(found) if found else None
 
 
+def contexts(project: Project) -> list[str]:
+    """What the build may read: what is given to this project, and in the folder of this machine's uv, uv alone."""
+    given = folder(project) / "context"
+    program = host_uv()
+    return ["--build-context", f"given={given}", str(program.resolve().parent if program else given)]
+
+
 def _uv_version() -> str:
     from importlib.metadata import version
 
@@ -95,7 +101,7 @@ def _uv_version() -> str:
 
 
 def folder(project: Project) -> Path:
-    """Where the Dockerfile and the context of the build stand."""
+    """Where the Dockerfile and what is given to its build stand."""
     return taken.folder(project)
 
 
@@ -109,10 +115,6 @@ def write_context(project: Project, made: Recipe, locks: Sequence[Path]) -> Path
     for number, one in enumerate(made.certificates):
         (context / "certificates" / f"envman-{number}.crt").write_text(one, encoding="utf-8")
     names = elsewhere.carry(locks, context / "lock")
-    program = host_uv()
-    if program is not None:
-        # Not a link: whoever works inside may write to the project's folder, and this machine's own uv would change.
-        shutil.copy2(program, context / "uv")
     if not made.taken:
         write_staged(place / "Dockerfile", dockerfile(made, names, hashed=project.source.kind is Kind.HASHED))
     return place / "Dockerfile"
@@ -124,6 +126,7 @@ def dockerfile(made: Recipe, locks: Sequence[str], *, hashed: bool = False) -> s
 
     import jinja2
 
+    program = host_uv()
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -145,7 +148,8 @@ def dockerfile(made: Recipe, locks: Sequence[str], *, hashed: bool = False) -> s
         root=naming.ROOT,
         prompt=shlex.quote(made.prompt),
         uv=UV,
-        uv_version="" if host_uv() else _uv_version(),
+        uv_source=program.resolve().name if program else "",
+        uv_version="" if program else _uv_version(),
         locks=[shlex.quote(f"/opt/lock/{name}") for name in locks],
         hashed=hashed,
     )

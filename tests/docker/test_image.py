@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 
@@ -330,10 +331,15 @@ def test_a_compose_file_that_the_user_took_over(box: Box) -> None:
     assert box.run("hostname") == "still-mine"
 
 
-def test_what_lies_in_the_context_is_no_part_of_this_machine(box: Box) -> None:
-    """Whoever works inside may write there: a link to this machine's uv would give them this machine."""
+def test_uv_is_not_copied_into_the_project_and_goes_to_the_engine_once(box: Box) -> None:
     box.scratch.up()
-    assert (box.root / ".envman" / "docker" / "context" / "uv").stat().st_nlink == 1
+    given = box.root / ".envman" / "docker" / "context"
+    assert {one.name for one in given.iterdir()} == {"certificates", "lock"}
+    assert box.scratch.envman("destroy", "--yes", "--data").code == 0
+    said = box.scratch.envman("up", "--verbose").err
+    sent = re.findall(r"transferring context: (\S+)", said)
+    assert sent, said
+    assert not [size for size in sent if size.endswith("MB")], sent
 
 
 def test_a_wheel_that_lies_in_the_project(box: Box) -> None:

@@ -46,7 +46,7 @@ start() {
     wait_for registry "$LAB/registry.log"
   fi
   if ! works; then
-    setsid dockerd --data-root "$LAB/docker" --exec-root "$LAB/exec" --pidfile "$LAB/dockerd.pid" \
+    GOGC=400 setsid dockerd --ip6tables=false --data-root "$LAB/docker" --exec-root "$LAB/exec" --pidfile "$LAB/dockerd.pid" \
       --registry-mirror "http://$REGISTRY" </dev/null >"$LAB/dockerd.log" 2>&1 9>&- &
     wait_for works "$LAB/dockerd.log"
   fi
