@@ -20,7 +20,6 @@ from tests.support.wheels import make_sdist, make_wheel
 NO_ENGINE = "unix:///nowhere/docker.sock"
 NO_PROVIDER = "nowhere"
 _MAY_START = ("shells", "docs", "engine", "support", "bench", "docker")
-_SHARED = {"lasting", "machine"}
 # Whoever starts the tests in the background of a script, or with nohup, has all of them ignore signals.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
@@ -28,10 +27,12 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What many tests share is made once: they are done by one worker, and each of the others would make its own."""
+    """What many tests share is made once: one worker does them, where each of several would make its own."""
     for item in items:
-        for name in sorted(_SHARED & set(getattr(item, "fixturenames", ()))):
-            item.add_marker(pytest.mark.xdist_group(name if name == "machine" else f"{name} of {item.path.stem}"))
+        if item.get_closest_marker("machine"):
+            item.add_marker(pytest.mark.xdist_group("machine"))
+        elif "lasting" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
 @pytest.fixture(autouse=True)

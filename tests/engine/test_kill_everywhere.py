@@ -21,7 +21,17 @@ OTHER_PYTHON = "3.12" if sys.version_info[:2] != (3, 12) else "3.11"
 # Far more than a plan has of any kind: a loop that comes to its end has gone through all of them.
 MOST = 80
 # What happens at very many alike moments is tried at some of them.
-MOMENTS = {"write": 1, "staged": 1, "mkdir": 2, "rename": 1, "unlink": 1, "copied": 3, "started": 1}
+MOMENTS = {
+    "step": 1,
+    "line": 1,
+    "write": 1,
+    "staged": 1,
+    "mkdir": 2,
+    "rename": 1,
+    "unlink": 1,
+    "copied": 3,
+    "started": 1,
+}
 
 
 def project(home: Path, index: str, name: str) -> Scratch:

@@ -188,7 +188,7 @@ class TestKilledEnvman:
     def _wait_for_guardians(self, shop: Shop, most: int) -> None:
         until(lambda: len(self._guardians(shop)) <= most, patience=15)
 
-    @pytest.mark.parametrize(("moment", "stride"), {"step": 1, "rename": 1, "write": 4}.items())
+    @pytest.mark.parametrize(("moment", "stride"), {"step": 1, "rename": 2, "write": 8}.items())
     def test_killed_at_every_moment_the_next_up_completes(self, shop: Shop, moment: str, stride: int) -> None:
         shop.up()
         identity = shop.identity

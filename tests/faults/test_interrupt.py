@@ -1,11 +1,10 @@
-"""Killed at any moment: the next `up` completes the work, and the end is the same environment."""
+"""Interrupted, or two at once: the next `up` completes the work, and the end is the same environment."""
 
 from __future__ import annotations
 
 import csv
 import os
 import signal
-import sys
 import time
 
 import pytest
@@ -19,15 +18,6 @@ SPEC = """\
 [hooks]
 setup = ["echo first >> hooks.log", "echo second >> hooks.log"]
 """
-OTHER_PYTHON = "3.12" if sys.version_info[:2] != (3, 12) else "3.11"
-# Enough moments of each kind to reach past the last one of a whole up; the harness notices when none is left.
-MOMENTS = [
-    *(("step", count) for count in range(1, 6)),
-    *(("write", count) for count in range(1, 14, 2)),
-    *(("staged", count) for count in range(1, 14, 2)),
-    *(("mkdir", count) for count in (1, 4, 7)),
-    *(("line", count) for count in range(1, 5)),
-]
 
 
 @pytest.fixture
@@ -35,13 +25,6 @@ def shop(scratch: Scratch) -> Scratch:
     """A project whose plan has a step of every kind."""
     scratch.write({"envman.toml": SPEC, "requirements.txt": "beta\ngamma\n"})
     return scratch
-
-
-def killed(shop: Scratch, moment: str, count: int) -> bool:
-    """An up that is killed; False when it ended before the moment came."""
-    ended = shop.killed(moment, count)
-    assert ended.code in (0, -signal.SIGKILL), ended.err
-    return ended.code != 0
 
 
 def is_whole(shop: Scratch) -> None:
@@ -54,40 +37,6 @@ def is_whole(shop: Scratch) -> None:
     assert shop.envman("plan", "--exit-code").code == 0
     assert shop.status()["state"] == "running"
     assert not (shop.root / ".envman" / "venv.old").exists()
-
-
-@pytest.mark.parametrize(("moment", "count"), MOMENTS)
-def test_a_first_up_survives(shop: Scratch, moment: str, count: int) -> None:
-    died = killed(shop, moment, count)
-    assert died or moment != "step"
-    shop.up()
-    is_whole(shop)
-    ran = (shop.root / "hooks.log").read_text(encoding="utf-8").splitlines()
-    assert set(ran) == {"first", "second"}
-    # A hook may have run just before the kill; it is never left out, and never run without a reason.
-    assert len(ran) <= (3 if died else 2)
-
-
-@pytest.mark.parametrize(
-    ("moment", "count"),
-    [
-        ("rename", 1),
-        ("step", 1),
-        ("step", 2),
-        ("step", 3),
-        ("mkdir", 2),
-        ("write", 3),
-        ("write", 5),
-        ("staged", 4),
-        ("line", 1),
-    ],
-)
-def test_a_change_of_python_survives(shop: Scratch, moment: str, count: int) -> None:
-    shop.up()
-    shop.write({".python-version": f"{OTHER_PYTHON}\n"})
-    killed(shop, moment, count)
-    assert shop.up()["python"]["version"].startswith(OTHER_PYTHON)
-    is_whole(shop)
 
 
 @pytest.mark.parametrize("seconds", [0.15, 0.3, 0.5, 0.8])
