@@ -32,8 +32,8 @@ def facts(environ: Mapping[str, str]) -> Sequence[str]:
     lines = [f"engine {told['Version']} at {found.address}, by {found.said_by}"]
     for words, title in ((["compose", "version", "--short"], "compose"), (["buildx", "version"], "buildx")):
         done = process.capture(["docker", *words], env=env)
-        said = done.output.strip().splitlines()
-        lines += [f"{title} {said[0].removeprefix('github.com/docker/buildx ').split(' ')[0]}"] if said else []
+        said = done.output.strip().removeprefix("github.com/docker/buildx ").split()
+        lines.append(f"{title} does not start" if done.code or not said else f"{title} {said[0]}")
     return lines
 
 

@@ -45,10 +45,11 @@ def attempt(job: Job, words: Sequence[str]) -> process.Completed:
         job.log(line)
 
     job.log(f"$ docker {' '.join(words)}")
+    argv = _argv(words, job.environ)
     try:
-        return process.stream(_argv(words, job.environ), env=env, cwd=str(job.project.root), on_line=on_line)
-    except FileNotFoundError:
-        raise EngineMissing(engine.missing(job.environ)) from None
+        return process.stream(argv, env=env, cwd=str(job.project.root), on_line=on_line)
+    except OSError as error:
+        raise EngineMissing(engine.missing(job.environ) or engine.broken(argv[0], error)) from None
 
 
 def _argv(words: Sequence[str], environ: Mapping[str, str]) -> list[str]:

@@ -149,6 +149,12 @@ def plugin(name: str, environ: Mapping[str, str]) -> str | None:
     return next((str(place / name) for place in places if os.access(place / name, os.X_OK)), None)
 
 
+def broken(program: str, error: OSError) -> Problem:
+    """What is said of one of them that is there and does not start: one for another processor, half of a download."""
+    again = _how_to_get(Path(program).name if "/" in program else "docker-cli")
+    return Problem(message=f"{program} does not start: {error.strerror}", hint=f"replace it, or remove it and {again}")
+
+
 def _how_to_get(package: str) -> str:
     if Path("/etc/debian_version").exists():
         return f"sudo apt-get install {package}"

@@ -215,6 +215,17 @@ class TestWhatCannotStart:
         own.up()
         assert_whole(own)
 
+    def test_a_part_of_the_docker_command_that_does_not_start(self, own: Scratch, tmp_path: Path) -> None:
+        program = tmp_path / "config" / "cli-plugins" / "docker-buildx"
+        program.parent.mkdir(parents=True)
+        program.write_bytes(b"\x7fELF, and half of it")
+        program.chmod(0o755)
+        said = own.envman("up", DOCKER_CONFIG=str(tmp_path / "config"))
+        assert said.code == 3
+        assert f"{program} does not start: Exec format error" in said.err
+        own.up()
+        assert_whole(own)
+
     def test_a_port_that_is_taken_in_the_moment(self, own: Scratch) -> None:
         port = free_port()
         own.write({"envman.toml": f"{SMALL}[ports]\nweb = {port}\n"})
