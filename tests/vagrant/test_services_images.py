@@ -19,7 +19,7 @@ from tests.support.scratch import Scratch
 from tests.vagrant.conftest import SPEC, Make
 
 RECIPES = Path(str(envman_templates.__file__)).parent / "services"
-COMMAND = Path(str(envman_templates.__file__)).parent / "vagrant" / "image_command.sh"
+SCRIPTS = Path(str(envman_templates.__file__)).parent / "vagrant"
 # The lab's registry listens on this machine's loopback: the connection leads there while something is fetched.
 IMAGE = "127.0.0.1:5000/library/postgres:{version}"
 PORT = free_port()
@@ -116,7 +116,9 @@ def test_a_variable_goes_along_by_its_name_alone(scratch: Scratch) -> None:
     for name, text in {"docker": 'echo docker "$@"', "sudo": 'echo sudo "$@"', "id": "echo 1000"}.items():
         (place / name).write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
         (place / name).chmod(0o755)
-    script = boxed.told({"image": "it:1", "user": "root", "state": "/s", "run": "/r"}) + COMMAND.read_text("utf-8")
+    script = boxed.told({"image": "it:1", "user": "root", "state": "/s", "run": "/r"}) + (
+        SCRIPTS / "image_command.sh"
+    ).read_text("utf-8")
     env = {"PATH": f"{place}:{os.environ['PATH']}", "PGPASSWORD": "s3cret", "A": "pl4in\nlines"}
     words = ["sh", "-c", script, "sh", "psql", "-c", "SELECT 'a b'"]
     said = subprocess.run(words, cwd=place, env=env, capture_output=True, text=True, check=True).stdout
@@ -128,3 +130,27 @@ def test_a_variable_goes_along_by_its_name_alone(scratch: Scratch) -> None:
     assert "--env PATH" not in said
     assert f"--user 1000:1000 --workdir {place}" in said
     assert said.endswith("--entrypoint psql it:1 -c SELECT 'a b'\n")
+
+
+@pytest.mark.parametrize(("asked", "version"), [("--version", "it 1.2"), ("", "")])
+def test_a_program_of_an_image_is_asked_only_where_that_does_not_begin_it(
+    scratch: Scratch, asked: str, version: str
+) -> None:
+    """RabbitMQ serves, whatever it is asked; an engine that carries out here what it should in a container shows it."""
+    place = scratch.home
+    inside = 'while [ "$1" != --entrypoint ]; do shift; done\nprogram=$2; shift 3\nexec "$program" "$@"'
+    for name, text in {"docker": inside, "it": f"touch {place}/begun\necho it 1.2"}.items():
+        (place / name).write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+        (place / name).chmod(0o755)
+    values = {
+        "image": "it:1",
+        "wanted": "no-such it",
+        "asked": asked,
+        "enter": f"{place}/servers/it-1",
+        "text": "#!/bin/sh\n",
+    }
+    script = boxed.told(values) + (SCRIPTS / "image.sh").read_text("utf-8")
+    env = {"PATH": f"{place}:{os.environ['PATH']}"}
+    said = subprocess.run(["sh", "-c", script], env=env, capture_output=True, text=True, check=True).stdout
+    assert said == f"program\tit\t{place}/it\t{version}\n"
+    assert (place / "begun").exists() == bool(asked)

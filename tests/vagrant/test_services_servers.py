@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from envman.services import catalogue
 from envman.spec.model import Service
-from envman_vagrant.services import servers
+from envman_vagrant.services import images, servers
 from envman_vagrant.services.servers import Server, Wanting
 
 FOUND = [
@@ -64,3 +65,23 @@ def test_a_version_that_only_the_folder_tells() -> None:
     found = chosen("rabbitmq", [f"binary\t/usr/lib/rabbitmq/bin/rabbitmq-server\t{real}\t"], version="3")
     assert isinstance(found, Server)
     assert (found.version, found.bin) == ("3.10.8", real.rpartition("/")[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "how", "said", "version"),
+    [("postgres", "--version", "postgres (PostgreSQL) 16.4", "16.4"), ("rabbitmq", "", "", "4")],
+)
+def test_out_of_an_image_it_is_asked_as_its_recipe_allows(
+    monkeypatch: pytest.MonkeyPatch, name: str, how: str, said: str, version: str
+) -> None:
+    asked: list[str] = []
+
+    def programs(image: str, wanted: Sequence[str], asks: str, job: object) -> Sequence[Sequence[str]]:
+        asked.append(asks)
+        return [[wanted[0], f"/opt/bin/{wanted[0]}", said]]
+
+    monkeypatch.setattr(images, "programs", programs)
+    job: Any = None
+    found = servers._in_image(catalogue.find(name), version.partition(".")[0], job)
+    assert asked == [how]
+    assert (found.source, found.version, found.bin) == ("container", version, "/opt/bin")
