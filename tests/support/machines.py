@@ -55,7 +55,7 @@ def needs_container() -> None:
 class Machine(Scratch):
     """A project on the level vagrant, with a look into the machine that is not envman's own."""
 
-    patience = 300  # emulated ones are slow
+    patience = 600  # emulated ones are slow, and other tests run beside
 
     @property
     def identity(self) -> str:
