@@ -26,14 +26,14 @@ signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-@pytest.hookimpl(tryfirst=True)  # before the workers read the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What many tests share is made once: one worker does them, where each of several would make its own."""
-    for item in items:
-        if item.get_closest_marker("machine"):
-            item.add_marker(pytest.mark.xdist_group("machine"))
-        elif "lasting" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """With `--dist loadgroup`, tests that share something are done by one worker."""
+    if config.getoption("dist") != "loadgroup":
+        return None
+    from tests.support.workers import together
+
+    return together(config, log)
 
 
 @pytest.fixture(autouse=True)

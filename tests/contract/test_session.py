@@ -25,10 +25,9 @@ from tests.support.terminal import Terminal
 from tests.vagrant import conftest as machines
 
 pytestmark = pytest.mark.engine
-LEVELS = [pytest.param(one, marks=pytest.mark.xdist_group(f"session at {one}")) for one in ("docker", "vagrant")]
 
 
-@pytest.fixture(scope="module", params=LEVELS)
+@pytest.fixture(scope="module", params=["docker", "vagrant"])
 def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, index: Index) -> Iterator[Scratch]:
     """One project for all, on each level that is not this machine."""
     level = containers if request.param == "docker" else machines

@@ -15,7 +15,7 @@ from tests.services.support import CLIENT, free_port, listens, processes
 from tests.support import engines, machines
 from tests.support.scratch import Outcome
 
-pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("switch")]  # they share a cache
+pytestmark = pytest.mark.engine
 
 ROWS, FEW = 100_000, 1_000  # the few are for what is done again and again
 SPEC = f"""
