@@ -49,6 +49,8 @@ def attempt(job: Job, words: Sequence[str]) -> process.Completed:
     try:
         return process.stream(argv, env=env, cwd=str(job.project.root), on_line=on_line)
     except OSError as error:
+        if error.filename != argv[0]:
+            raise
         raise EngineMissing(engine.missing(job.environ) or engine.broken(argv[0], error)) from None
 
 
