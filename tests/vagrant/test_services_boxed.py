@@ -104,6 +104,7 @@ def leaves_a_machine_that_goes_and_enters_the_next(shop: Machine) -> None:
     assert not kept.exists()
 
 
+@pytest.mark.long
 def test_the_life_of_a_container(passing: Make) -> None:
     """One machine after the other: it takes half a minute until the engine is there."""
     shop = passing(**{"envman.toml": SPEC + CACHE})

@@ -86,6 +86,7 @@ def goes_with_its_container(shop: Machine) -> None:
 
 
 @pytest.mark.engine
+@pytest.mark.long
 def test_the_life_of_a_server_out_of_an_image(passing: Make) -> None:
     """One after the other: it takes half a minute until the engine is there."""
     shop = passing(**{"envman.toml": spec()})

@@ -555,6 +555,7 @@ def _of_the_engine(name: str) -> str:
 
 
 @pytest.mark.engine
+@pytest.mark.long
 def test_a_virtual_environment_and_containers_are_measured_side_by_side(scratch: Scratch) -> None:
     engines.needs("docker")
     name = f"compare{os.getpid()}"
