@@ -39,7 +39,7 @@ engine: $(VENV)/ready ## The tests that need parts of the lab: containers, machi
 	@docker info >/dev/null 2>&1 || echo "no Docker Engine answers here: its tests are skipped, or fail where CI is set; make lab starts one"
 	@virsh version >/dev/null 2>&1 || echo "no libvirt answers here: the tests of machines are skipped, or fail where CI is set; make lab starts one"
 	@$(IN_LAB) $(TEST) $(SLOWEST) -m "alone"
-	@$(IN_LAB) $(TEST) -n $$(($$(nproc) * 2)) --dist loadgroup $(SLOWEST) -m "engine and not alone" # they wait a lot
+	@$(IN_LAB) $(TEST) -n $$(($$(nproc) * 2)) --dist loadgroup $(SLOWEST) -m "engine and not alone" # one of them has the virtual machine
 
 check: $(VENV)/ready ## Formatting, linting, types, import budget
 	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ."; exit 1; }

@@ -335,9 +335,13 @@ def test_uv_is_not_copied_into_the_project_and_goes_to_the_engine_once(box: Box)
     box.scratch.up()
     given = box.root / ".envman" / "docker" / "context"
     assert {one.name for one in given.iterdir()} == {"certificates", "lock"}
-    assert box.scratch.envman("destroy", "--yes", "--data").code == 0
-    said = box.scratch.envman("up", "--verbose").err
-    sent = re.findall(r"transferring context: (\S+)", said)
+    other = Box(Scratch(box.scratch.home, box.scratch.environ["UV_DEFAULT_INDEX"], name="other"))
+    other.write()
+    try:
+        said = other.scratch.envman("up", "--verbose").err
+    finally:
+        assert other.scratch.envman("destroy", "--yes", "--data").code == 0
+    sent = re.findall(r"transferring (?:context|given): (\S+)", said)
     assert sent, said
     assert not [size for size in sent if size.endswith("MB")], sent
 
